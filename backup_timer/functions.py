@@ -1,0 +1,70 @@
+"""The seam: decorators and bindings, nothing else."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from backup_timer import activities, night, orchestrator
+from shared import settings, wiring
+from shared.start import start_run
+
+bp = df.Blueprint()
+
+
+@bp.timer_trigger(
+    arg_name="timer", schedule=settings.backup_schedule(), run_on_startup=False, use_monitor=True
+)
+@bp.durable_client_input(client_name="client")
+async def backup_timer(timer: func.TimerRequest, client) -> None:
+    await night.start(client, wiring.ports())
+
+
+@bp.orchestration_trigger(context_name="context")
+def back_up_fleet(context: df.DurableOrchestrationContext):
+    return orchestrator.back_up_fleet(context)
+
+
+@bp.orchestration_trigger(context_name="context")
+def back_up_service(context: df.DurableOrchestrationContext):
+    return orchestrator.back_up_service(context)
+
+
+@bp.activity_trigger(input_name="wish")
+def plan_night(wish: dict):
+    return activities.plan_night(wish, wiring.ports())
+
+
+@bp.activity_trigger(input_name="wish")
+@bp.durable_client_input(client_name="client")
+async def start_backup(wish: dict, client):
+    request = activities.backup_request(wish, wiring.ports())
+    word = await start_run(wiring.ports(), client, request)
+    return {
+        "started": word.value,
+        "runId": request.run_id,
+        "instanceId": request.first_record().instance_id,
+    }
+
+
+@bp.activity_trigger(input_name="night")
+def end_night(night: dict):
+    return activities.end_night(night, wiring.ports())
+
+
+@bp.activity_trigger(input_name="wish")
+def prepare_backup(wish: dict):
+    return activities.prepare_backup(wish, wiring.ports())
+
+
+@bp.activity_trigger(input_name="wish")
+def begin_backup(wish: dict):
+    return activities.begin_backup(wish, wiring.ports())
+
+
+@bp.activity_trigger(input_name="facts")
+def verify_backup(facts: dict):
+    return activities.verify_backup(facts, wiring.ports())
+
+
+@bp.activity_trigger(input_name="verified")
+def record_restore_point(verified: dict):
+    return activities.record_restore_point(verified, wiring.ports())

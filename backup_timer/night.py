@@ -1,0 +1,21 @@
+"""Starting a night, once."""
+
+from __future__ import annotations
+
+from shared import telemetry
+from shared.adapters.durable import DurableClient, instance_state
+from shared.core import names
+from shared.core.ports import Ports
+
+
+async def start(client: DurableClient, ports: Ports) -> None:
+    """Start tonight's fleet; a second firing of one night (UTC date) finds the first and does nothing."""
+    now = ports.clock.now().replace(microsecond=0)
+    instance_id = names.night_instance(now.date())
+    found = await instance_state(client, instance_id)
+    if found.status is not None:
+        telemetry.log(
+            telemetry.Event.NIGHT_ALREADY_STARTED, night=now.date().isoformat(), reason=found.status
+        )
+        return
+    await client.start_new("back_up_fleet", instance_id, {"v": 1, "requestedAt": now.isoformat()})

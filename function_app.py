@@ -1,0 +1,22 @@
+"""The function app: registers the blueprints, and nothing else."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from backup_timer.functions import bp as backup_timer_bp
+from operate_http.functions import bp as operate_http_bp
+from poll_status.functions import bp as poll_status_bp
+from replicate_event.functions import bp as replicate_event_bp
+from restore_http.functions import bp as restore_http_bp
+from run_control.functions import bp as run_control_bp
+from shared.wiring import report_configuration
+
+app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+app.register_blueprint(backup_timer_bp)
+app.register_blueprint(restore_http_bp)
+app.register_blueprint(poll_status_bp)
+app.register_blueprint(replicate_event_bp)
+app.register_blueprint(operate_http_bp)
+app.register_blueprint(run_control_bp)
+
+report_configuration()

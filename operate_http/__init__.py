@@ -1,0 +1,1 @@
+"""What an operator reads: runs and restore points."""

@@ -1,0 +1,36 @@
+"""The seam: decorators and bindings, nothing else."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from operate_http import calls
+from shared import http, wiring
+from shared.core.errors import DrError
+
+bp = df.Blueprint()
+
+
+@bp.route(route="runs", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def list_runs(req: func.HttpRequest, client) -> func.HttpResponse:
+    try:
+        return await calls.list_runs(client, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="runs/{run_id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def get_run(req: func.HttpRequest, client) -> func.HttpResponse:
+    try:
+        return await calls.get_run(req, client, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="restore-points", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def list_restore_points(req: func.HttpRequest) -> func.HttpResponse:
+    try:
+        return await calls.list_restore_points(req, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)

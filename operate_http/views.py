@@ -1,0 +1,84 @@
+"""How runs are shown. Pure: a stored run and what Durable says of it in, JSON out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from shared.core.restore_points import RestorePoint
+from shared.core.runs import Outcome, RunPhase, RunRecord
+
+STATUS_OF_OUTCOME = {
+    Outcome.SUCCEEDED: 200,
+    Outcome.FAILED: 422,
+    Outcome.REFUSED: 409,
+    Outcome.POLL_DENIED: 424,
+    Outcome.OUTCOME_UNKNOWN: 424,
+}
+"""What a caller that follows the Location gets at the end. No 5xx: generic clients repeat those."""
+
+_MESSAGES = {
+    RunPhase.REQUESTED: "checking the service before anything is sent",
+    RunPhase.SUBMITTING: "asking Azure Resource Manager",
+    RunPhase.RUNNING: "Azure Resource Manager is at work; the service shows Updating, the gateway goes on",
+    RunPhase.VERIFYING: "over; comparing the result",
+    RunPhase.ENDED: "ended",
+}
+
+
+def progress(run: RunRecord, polling: dict[str, Any] | None, now: dt.datetime) -> dict[str, Any]:
+    """
+    Return a run that is at work.
+
+    Args:
+        run: as stored.
+        polling: custom status of the orchestration that polls for it, if there is one.
+        now: aware UTC.
+    """
+    polled = polling or {}
+    return {
+        **_head(run),
+        "outcome": None,
+        "elapsedS": round((now - run.requested_at).total_seconds()),
+        "polls": polled.get("polls", run.polls),
+        "nextPollAt": polled.get("nextPollAt") if run.phase is RunPhase.RUNNING else None,
+        "message": _MESSAGES[run.phase],
+    }
+
+
+def ended(run: RunRecord) -> dict[str, Any]:
+    """Return a run that has ended, in short."""
+    ended_at = run.ended_at or run.phase_at
+    fault = run.fault.to_json() if run.fault else None
+    return {
+        **_head(run),
+        "outcome": run.outcome,
+        "endedAt": _iso(ended_at),
+        "durationS": round((ended_at - run.requested_at).total_seconds()),
+        "polls": run.polls,
+        "posts": run.posts,
+        "fault": fault,
+        "warnings": list(run.warnings),
+    }
+
+
+def answer(run: RunRecord, point: RestorePoint | None, report: dict[str, Any] | None) -> dict[str, Any]:
+    """Return all that is known of a run that has ended, with its restore point and its report."""
+    return {**ended(run), "restorePoint": point.to_json() if point else None, "report": report}
+
+
+def _head(run: RunRecord) -> dict[str, Any]:
+    return {
+        "runId": run.run_id,
+        "kind": run.kind,
+        "service": run.service,
+        "target": run.subject.name,
+        "trigger": run.trigger,
+        "phase": run.phase,
+        "startedAt": _iso(run.requested_at),
+        "restorePointName": run.restore_point,
+    }
+
+
+def _iso(at: dt.datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""Following a Location URL to its end with durable timers; called by name from the other folders."""

@@ -1,0 +1,91 @@
+"""The steps of one replication: plain functions that take ports. Each may run more than once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from shared import telemetry
+from shared.core import layout, names
+from shared.core.errors import ConflictError
+from shared.core.ports import Ports
+from shared.core.reports import Replica
+from shared.core.requests import RestoreRequest
+from shared.core.restore_points import RestorePoint
+from shared.core.runs import Outcome
+from shared.core.steps import StepResult, attempt, done
+
+
+def choose_replication(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """
+    Read the record that an event names, and decide whether this region's standby wants it.
+
+    Returns:
+        StepResult; DONE carries {"request": RestoreRequest} or {"ignored": why}.
+    """
+    return attempt(lambda: _choose(wish, ports), unproven=Outcome.REFUSED)
+
+
+def _choose(wish: dict[str, Any], ports: Ports) -> StepResult:
+    content, _ = ports.backups(wish["account"], wish["container"]).read(wish["key"])
+    point = RestorePoint.from_bytes(content)
+    service = ports.plan.service(point.service)
+    if service is None or service.standby is None or service.standby.region != ports.plan.region:
+        return _ignored(f"no standby of {point.service} is in {ports.plan.region}")
+    if not service.ref.is_same_as(point.source):
+        return _ignored("the point is of another service than the plan names")
+    newest = max((replica.point_started_at for replica in _replicas(service.name, ports)), default=None)
+    if newest is not None and newest >= point.started_at:
+        return _ignored("the standby holds this point, or a newer one")
+    received_at = dt.datetime.fromisoformat(wish["receivedAt"])
+    request = RestoreRequest(
+        run_id=names.run_id("replicate", service.name, received_at, because=wish["key"]),
+        kind="replicate",
+        service=service.name,
+        target=service.standby.ref,
+        access=service.standby.access,
+        point=point,
+        trigger="event",
+        requested_at=received_at,
+        deadline_at=ports.clock.now() + dt.timedelta(seconds=ports.intervals.deadline_s),
+        intervals=ports.intervals,
+    )
+    return done(request=request.to_json())
+
+
+def record_replica(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """Write down that the standby holds the point. Idempotent: the first record of a point stays."""
+    return attempt(lambda: _record(RestoreRequest.from_json(wish), ports), unproven=Outcome.OUTCOME_UNKNOWN)
+
+
+def _record(request: RestoreRequest, ports: Ports) -> StepResult:
+    replica = Replica(
+        name=request.point.name,
+        service=request.service,
+        target=request.target,
+        run_id=request.run_id,
+        point_started_at=request.point.started_at,
+        inventory_digest=request.point.inventory.digest if request.point.inventory else "",
+        recorded_at=ports.clock.now(),
+    )
+    try:
+        ports.records().create(layout.replica_key(request.service, request.point.name), replica.to_bytes())
+    except ConflictError:
+        return done()
+    telemetry.log(
+        telemetry.Event.REPLICA_RECORDED,
+        run_id=request.run_id,
+        service=request.service,
+        restore_point=request.point.name,
+    )
+    return done()
+
+
+def _replicas(service: str, ports: Ports) -> list[Replica]:
+    records = ports.records()
+    return [Replica.from_bytes(records.read(key)[0]) for key in records.keys(layout.replicas_prefix(service))]
+
+
+def _ignored(reason: str) -> StepResult:
+    telemetry.log(telemetry.Event.EVENT_IGNORED, reason=reason)
+    return done(ignored=reason)

@@ -1,0 +1,1 @@
+"""Restoring: the HTTP call that asks for it, and one restore from guard to comparison."""

@@ -1,0 +1,152 @@
+"""The steps of one restore: plain functions that take ports. Each may run more than once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.core import guards, layout
+from shared.core.errors import NotFoundError, ServiceBusyError
+from shared.core.inventory import DIFFERENCES_SHOWN_MAX, Difference, Inventory, InventoryPair, compare
+from shared.core.lro import Fault
+from shared.core.ports import Ports
+from shared.core.reports import RestoreReport
+from shared.core.requests import RestoreRequest
+from shared.core.restore_points import RestorePoint
+from shared.core.runs import Outcome, RunPhase, advance
+from shared.core.steps import StepResult, attempt, done, end
+from shared.core.submission import Evidence
+from shared.submit import submit_once
+
+
+def check_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """Run all guards against the target as it is now. Nothing is changed."""
+    request = RestoreRequest.from_json(wish)
+    return attempt(lambda: _check(request, ports), unproven=Outcome.REFUSED)
+
+
+def _check(request: RestoreRequest, ports: Ports) -> StepResult:
+    target = ports.arm.service_state(request.target)
+    refusals = guards.restore_refusals(
+        request.point, target, request.target, ports.arm.api_version, ports.clock.now()
+    )
+    refusals += _blob_refusals(request.point, ports)
+    if refusals:
+        hint = " ".join(refusal.hint for refusal in refusals)
+        return end(Outcome.REFUSED, Fault(code="Refused", message=guards.describe(refusals), hint=hint))
+    if target.is_in_transition:
+        raise ServiceBusyError(f"service {request.target.name} is {target.provisioning_state}")
+    return done()
+
+
+def _blob_refusals(point: RestorePoint, ports: Ports) -> list[guards.Refusal]:
+    """Return why the blob is not the one that was recorded."""
+    try:
+        blob = ports.backups(point.account, point.container).measure(point.name)
+    except NotFoundError:
+        message = "the backup's blob does not exist any more"
+    else:
+        if blob.sha256 == point.sha256:
+            return []
+        message = "the blob's content is not the one that was recorded"
+    hint = "Choose another restore point: GET /api/restore-points lists them."
+    return [guards.Refusal(guard="BlobAsRecorded", target=point.name, message=message, hint=hint)]
+
+
+def begin_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """Start the restore once; see shared.submit."""
+    request = RestoreRequest.from_json(wish)
+
+    def look() -> Evidence:
+        if ports.arm.service_state(request.target).is_in_transition:
+            return Evidence(in_transition=True, effect_seen=None)
+        expected = _expected(request.point, ports)
+        if expected is None:
+            return Evidence(in_transition=False, effect_seen=None)
+        differences = compare(_inventories(expected), ports.take_inventory(request.target))
+        return Evidence(in_transition=False, effect_seen=not differences)
+
+    return attempt(
+        lambda: submit_once(ports, request, "restore", request.point.name, look),
+        unproven=Outcome.OUTCOME_UNKNOWN,
+    )
+
+
+def verify_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """
+    Compare the target with the inventory of the point, and leave the report as evidence.
+
+    Returns:
+        StepResult; DONE only if everything was compared and nothing differs.
+    """
+    request = RestoreRequest.from_json(wish)
+    return attempt(lambda: _verify(request, ports), unproven=Outcome.OUTCOME_UNKNOWN)
+
+
+def _verify(request: RestoreRequest, ports: Ports) -> StepResult:
+    run, etag = ports.runs.read(request.run_id)
+    if run.phase is not RunPhase.VERIFYING:
+        ports.runs.replace(advance(run, RunPhase.VERIFYING, ports.clock.now()), etag)
+    target = ports.arm.service_state(request.target)
+    if target.is_in_transition:
+        raise ServiceBusyError(f"service {request.target.name} is {target.provisioning_state}")
+    if target.provisioning_state != "Succeeded":
+        message = f"after the restore the target's provisioning state is {target.provisioning_state}"
+        return end(Outcome.FAILED, Fault(code="TargetNotSucceeded", message=message))
+    expected = _expected(request.point, ports)
+    if expected is None:
+        message = "there is no inventory of this restore point to compare with"
+        return end(Outcome.OUTCOME_UNKNOWN, Fault(code="NotCompared", message=message))
+    actual = ports.take_inventory(request.target)
+    differences = compare(_inventories(expected), actual)
+    report = _report(request, actual, differences, ports)
+    ports.records().put(layout.report_key(request.run_id), report.to_bytes())
+    return _judge(expected.before, actual, differences)
+
+
+def _judge(expected: Inventory, actual: Inventory, differences: tuple[Difference, ...]) -> StepResult:
+    if differences:
+        shown = ", ".join(f"{item.entity} {item.what}" for item in differences[:5])
+        more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
+        message = f"{len(differences)} entities differ from the backup: {shown}{more}"
+        hint = "The run's report names them all; compare them by hand, then restore again."
+        return end(Outcome.FAILED, Fault(code="RestoreDiffers", message=message, hint=hint))
+    not_read = sorted({*expected.not_read, *actual.not_read})
+    if not_read:
+        message = f"equal as far as it could be read; not compared: {', '.join(not_read)}"
+        hint = "Give the app's identity the role API Management Service Reader Role on both services."
+        return end(Outcome.OUTCOME_UNKNOWN, Fault(code="PartlyCompared", message=message, hint=hint))
+    return done()
+
+
+def _report(
+    request: RestoreRequest, actual: Inventory, differences: tuple[Difference, ...], ports: Ports
+) -> RestoreReport:
+    now = ports.clock.now()
+    return RestoreReport(
+        run_id=request.run_id,
+        service=request.service,
+        target=request.target,
+        point=request.point,
+        requested_at=request.requested_at,
+        verified_at=now,
+        recovery_point_age_s=request.point.age_s(now),
+        restore_duration_s=round((now - request.requested_at).total_seconds()),
+        entities=len(actual.entities),
+        counts=actual.counts,
+        differences=differences[:DIFFERENCES_SHOWN_MAX],
+        differences_total=len(differences),
+    )
+
+
+def _expected(point: RestorePoint, ports: Ports) -> InventoryPair | None:
+    if point.inventory is None:
+        return None
+    place = ports.backups(point.inventory.account, point.inventory.container)
+    try:
+        return InventoryPair.from_bytes(place.read(point.inventory.key)[0])
+    except NotFoundError:
+        return None
+
+
+def _inventories(pair: InventoryPair) -> tuple[Inventory, ...]:
+    return (pair.before,) if pair.after is None else (pair.before, pair.after)

@@ -1,0 +1,66 @@
+"""The HTTP call that starts a restore: read, check, start, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import azure.functions as func
+
+from restore_http.request import RestoreRefusedError, read_request
+from shared import http
+from shared.adapters.durable import DurableClient
+from shared.core.errors import DrError, ServiceBusyError
+from shared.core.lro import Fault
+from shared.core.ports import Ports
+from shared.core.requests import RestoreRequest
+from shared.core.runs import Outcome, RunPhase, advance
+from shared.start import Started, start_run
+
+
+async def start_restore(
+    req: func.HttpRequest, client: DurableClient, ports: Ports, request_id: str | None = None
+) -> func.HttpResponse:
+    """
+    Answer 202 with the run's Location, or an error that names every fault; then nothing was started.
+
+    Args:
+        req: the call.
+        client: Durable's client.
+        ports: everything.
+        request_id: for tests; a new one by default.
+    """
+    try:
+        request = await asyncio.to_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
+        word = await start_run(ports, client, request)
+        if word is Started.BUSY:
+            await asyncio.to_thread(_close, request, ports)
+            raise ServiceBusyError(
+                f"another run is at work on {request.target.name}; nothing was started",
+                hint="GET /api/runs shows it. Ask again when it has ended.",
+                retry_after_s=60,
+            )
+    except RestoreRefusedError as err:
+        details = [
+            {"code": finding.code, "target": finding.target, "message": finding.message}
+            for finding in err.findings
+        ]
+        message = f"{err.message}: " + "; ".join(finding.message for finding in err.findings)
+        return http.answer(err.http_status, http.envelope(err.code, message, details))
+    except DrError as err:
+        return http.failure(err)
+    location = http.run_url(req.url, request.run_id)
+    body = {"runId": request.run_id, "restorePoint": request.point.name, "target": request.target.name}
+    return http.answer(202, body, {"Location": location, "Retry-After": str(http.RETRY_AFTER_S)})
+
+
+def _close(request: RestoreRequest, ports: Ports) -> None:
+    """End the record of a run that lost the race for its service; none was written if it was busy before."""
+    try:
+        run, etag = ports.runs.read(request.run_id)
+        now = ports.clock.now()
+        fault = Fault(code="ServiceBusy", message="another run was at work on the service")
+        ended = advance(run, RunPhase.ENDED, now, outcome=Outcome.REFUSED, fault=fault, ended_at=now)
+        ports.runs.replace(ended, etag)
+    except DrError:
+        return

@@ -1,0 +1,182 @@
+"""Reading a restore request: every fault at once, and nothing started before all are known."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from shared.core import guards, layout, names
+from shared.core.documents import Value, faults_of
+from shared.core.errors import DrError, RequestError
+from shared.core.plan import ProtectedService, Standby
+from shared.core.ports import Ports
+from shared.core.requests import RestoreRequest
+from shared.core.restore_points import LATEST, RestorePoint, choose
+from shared.core.services import ServiceRef
+
+BODY_HINT = (
+    'The body looks like {"service": "<name in the plan>", "restorePoint": "latest" or a name, '
+    '"target": "<name of the standby>", "confirm": "RESTORE <target>"}.'
+)
+
+
+class RestoreBody(Value):
+    """What a caller sends."""
+
+    service: str = Field(min_length=1, max_length=100)
+    restore_point: str = Field(min_length=1, max_length=200)
+    target: str = Field(min_length=1, max_length=300)
+    confirm: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One fault of a request: the HTTP status it alone would give, its code, where, and what."""
+
+    status: int
+    code: str
+    target: str
+    message: str
+
+
+class RestoreRefusedError(DrError):
+    """A restore request that was not accepted, with everything that speaks against it."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("the restore was not started")
+        self.findings = tuple(findings)
+        # malformed before unknown before refused: the caller mends them in this order
+        order = (400, 404, 409)
+        first = min(findings, key=lambda finding: order.index(finding.status))
+        self.code = first.code
+        self.http_status = first.status
+
+
+def read_request(content: bytes, request_id: str, ports: Ports) -> RestoreRequest:
+    """
+    Turn a body into a wish.
+
+    Args:
+        content: the body of the call.
+        request_id: makes this call's run different from others of the same second.
+        ports: plan, records, Azure Resource Manager, clock.
+
+    Raises:
+        RequestError: not JSON, or not of the shape.
+        RestoreRefusedError: everything else, all at once.
+        TemporaryError, AccessError: the records or the target could not be read.
+    """
+    body = _parse(content)
+    findings: list[Finding] = []
+    service = ports.plan.service(body.service)
+    if service is None:
+        known = ", ".join(item.name for item in ports.plan.services[:20])
+        findings.append(_unknown("ServiceNotFound", "service", f"{body.service} is not in the plan: {known}"))
+    target = _target(service, body, findings) if service else None
+    point = _point(service, body, ports, findings) if service else None
+    _confirmation(body, findings)
+    if target is not None and point is not None:
+        _guard(point, target, ports, findings)
+    if findings or service is None or service.standby is None or target is None or point is None:
+        raise RestoreRefusedError(findings)
+    return _wish(service, service.standby, target, point, request_id, ports)
+
+
+def _wish(
+    service: ProtectedService,
+    standby: Standby,
+    target: ServiceRef,
+    point: RestorePoint,
+    request_id: str,
+    ports: Ports,
+) -> RestoreRequest:
+    now = ports.clock.now().replace(microsecond=0)
+    return RestoreRequest(
+        run_id=names.run_id("restore", service.name, now, because=request_id),
+        kind="restore",
+        service=service.name,
+        target=target,
+        access=standby.access,
+        point=point,
+        trigger="http",
+        requested_at=now,
+        deadline_at=now + dt.timedelta(seconds=ports.intervals.deadline_s),
+        intervals=ports.intervals,
+    )
+
+
+def _parse(content: bytes) -> RestoreBody:
+    try:
+        data: Any = json.loads(content)
+    except (ValueError, UnicodeDecodeError) as err:
+        raise RequestError("the body is not JSON", faults=[("$", str(err))], hint=BODY_HINT) from err
+    try:
+        return RestoreBody.model_validate(data)
+    except ValidationError as err:
+        faults = faults_of(err, data)
+        raise RequestError("the body is not usable", faults=faults, hint=BODY_HINT) from err
+
+
+def _target(service: ProtectedService, body: RestoreBody, findings: list[Finding]) -> ServiceRef | None:
+    target = guards.known_target(service, body.target)
+    if target is None:
+        standby = service.standby.ref.name if service.standby else "none is planned"
+        message = f"{body.target} is not the standby of {service.name}: {standby}"
+        findings.append(_unknown("TargetNotFound", "target", message))
+    return target
+
+
+def _point(
+    service: ProtectedService, body: RestoreBody, ports: Ports, findings: list[Finding]
+) -> RestorePoint | None:
+    points = restore_points(service, ports)
+    point = choose(points, body.restore_point)
+    if point is None:
+        known = ", ".join(item.name for item in points[-5:]) or "there is none yet"
+        what = "there is no restore point yet" if body.restore_point == LATEST else f"the newest are: {known}"
+        message = f"{body.restore_point} is not a restore point of {service.name}; {what}"
+        findings.append(_unknown("RestorePointNotFound", "restorePoint", message))
+    return point
+
+
+def restore_points(service: ProtectedService, ports: Ports) -> list[RestorePoint]:
+    """Return the recorded points of a service in order of their names, which is that of time."""
+    records = ports.records(service.region)
+    keys = records.keys(layout.restore_points_prefix(service.name))
+    return [RestorePoint.from_bytes(records.read(key)[0]) for key in keys]
+
+
+def _confirmation(body: RestoreBody, findings: list[Finding]) -> None:
+    wanted = f"RESTORE {body.target}"
+    if body.confirm != wanted:
+        what = "is missing" if not body.confirm else "does not say so"
+        message = f'confirm {what}: a restore replaces all that the target holds; send "confirm": "{wanted}"'
+        findings.append(Finding(status=400, code="ConfirmationMissing", target="confirm", message=message))
+
+
+def _guard(point: RestorePoint, target: ServiceRef, ports: Ports, findings: list[Finding]) -> None:
+    try:
+        state = ports.arm.service_state(target)
+    except DrError as err:
+        if err.http_status != 404:
+            raise
+        findings.append(_unknown("TargetNotFound", "target", f"{target.name} does not exist in Azure"))
+        return
+    refusals = guards.restore_refusals(point, state, target, ports.arm.api_version, ports.clock.now())
+    findings += [
+        Finding(
+            status=409,
+            code=refusal.guard,
+            target=refusal.target,
+            message=f"{refusal.message}. {refusal.hint}",
+        )
+        for refusal in refusals
+    ]
+
+
+def _unknown(code: str, target: str, message: str) -> Finding:
+    return Finding(status=404, code=code, target=target, message=message)

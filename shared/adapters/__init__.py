@@ -1,0 +1,1 @@
+"""All contact with the world: tokens, Azure Resource Manager, blobs, Durable's client, the clock."""

@@ -1,0 +1,126 @@
+"""Blob containers over azure-storage-blob. Reads stream in constant memory; writes are conditional."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from azure.core import MatchConditions
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import AzureError
+from azure.storage.blob import ContainerClient, ContentSettings
+
+from shared.adapters.translate import from_storage
+from shared.core.errors import ProtocolError
+from shared.core.ports import BlobFacts
+
+_T = TypeVar("_T")
+
+DOCUMENT_LENGTH_MAX = 64 * 1024 * 1024
+"""Our records are kilobytes and an inventory of 10,000 entities is one megabyte."""
+
+_JSON = ContentSettings(content_type="application/json")
+
+
+class BlobContainer:
+    """The port Blobs, for one container."""
+
+    def __init__(self, account_url: str, account: str, container: str, credential: TokenCredential) -> None:
+        self._account = account
+        self._client = ContainerClient(
+            account_url, container, credential=credential, connection_timeout=10, read_timeout=60
+        )
+
+    @property
+    def account(self) -> str:
+        """The storage account's name."""
+        return self._account
+
+    @property
+    def container(self) -> str:
+        """The container's name."""
+        return str(self._client.container_name)
+
+    def container_exists(self) -> bool:
+        """Tell whether the container is there."""
+        return self._asked(self._client.exists, "the container")
+
+    def exists(self, key: str) -> bool:
+        """Tell whether a blob is there."""
+        return self._asked(self._client.get_blob_client(key).exists, key)
+
+    def measure(self, key: str) -> BlobFacts:
+        """Read a blob through and say what it is; a blob replaced meanwhile fails as a conflict."""
+
+        def read() -> BlobFacts:
+            download = self._client.get_blob_client(key).download_blob(max_concurrency=1)
+            digest = hashlib.sha256()
+            size = 0
+            for chunk in download.chunks():
+                digest.update(chunk)
+                size += len(chunk)
+            return BlobFacts(
+                size_bytes=size, etag=str(download.properties.etag).strip('"'), sha256=digest.hexdigest()
+            )
+
+        return self._asked(read, key)
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        """Return content and ETag of one of our documents."""
+
+        def read() -> tuple[bytes, str]:
+            download = self._client.get_blob_client(key).download_blob(max_concurrency=1)
+            if download.size > DOCUMENT_LENGTH_MAX:
+                raise ProtocolError(f"{key} has {download.size} bytes, which none of our documents has")
+            return download.readall(), str(download.properties.etag)
+
+        return self._asked(read, key)
+
+    def create(self, key: str, content: bytes) -> None:
+        """Write a blob that must not exist."""
+        self._asked(
+            lambda: self._client.get_blob_client(key).upload_blob(
+                content, overwrite=False, content_settings=_JSON
+            ),
+            key,
+        )
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a blob whether it exists or not."""
+        self._asked(
+            lambda: self._client.get_blob_client(key).upload_blob(
+                content, overwrite=True, content_settings=_JSON
+            ),
+            key,
+        )
+
+    def replace(self, key: str, content: bytes, etag: str) -> str:
+        """Write a blob that must still have this ETag; return the new one."""
+        answer = self._asked(
+            lambda: self._client.get_blob_client(key).upload_blob(
+                content,
+                overwrite=True,
+                content_settings=_JSON,
+                etag=etag,
+                match_condition=MatchConditions.IfNotModified,
+            ),
+            key,
+        )
+        return str(answer["etag"])
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List names in order."""
+        try:
+            yield from self._client.list_blob_names(name_starts_with=prefix)
+        except AzureError as err:
+            raise self._translated(err, f"the list {prefix}") from err
+
+    def _asked(self, call: Callable[[], _T], what: str) -> _T:
+        try:
+            return call()
+        except AzureError as err:
+            raise self._translated(err, what) from err
+
+    def _translated(self, err: AzureError, what: str) -> Exception:
+        return from_storage(err, f"{what} in {self._account}/{self.container}")

@@ -1,0 +1,88 @@
+"""Durable's client: starting one operation per service, and asking how instances are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+from shared.core.documents import Value
+
+RUNNING = frozenset({"Pending", "Running", "Suspended", "ContinuedAsNew"})
+
+
+class DurableClient(Protocol):
+    """The part of DurableOrchestrationClient that is used."""
+
+    async def start_new(
+        self, orchestration_function_name: str, instance_id: str | None = None, client_input: Any = None
+    ) -> str: ...
+    async def get_status(
+        self, instance_id: str, show_history: bool = False, show_history_output: bool = False,
+        show_input: bool = False,
+    ) -> Any: ...  # fmt: skip
+
+
+class InstanceState(Value):
+    """How one orchestration instance is; `status` is None when there is none of that id."""
+
+    status: str | None
+    output: Any = None
+    custom_status: Any = None
+    input: Any = None
+
+    def is_of(self, run_id: str) -> bool:
+        """Whether the instance works on this run: each run of a service uses the same instance."""
+        return isinstance(self.input, dict) and self.input.get("runId") == run_id
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it still works, or waits to."""
+        return self.status in RUNNING
+
+
+async def instance_state(client: DurableClient, instance_id: str) -> InstanceState:
+    """Return the state of an instance; one that was purged, or never was, has status None."""
+    found = await client.get_status(instance_id, show_input=True)
+    if found is None or found.runtime_status is None:
+        return InstanceState(status=None)
+    status = getattr(found.runtime_status, "value", found.runtime_status)
+    return InstanceState(
+        status=str(status),
+        output=found.output,
+        custom_status=found.custom_status,
+        input=_parsed(found.input_),
+    )
+
+
+async def start_exclusively(
+    client: DurableClient, function: str, instance_id: str, payload: dict[str, Any]
+) -> bool:
+    """
+    Start an instance unless one of that id is at work.
+
+    `start_new` would silently replace a running instance on some backends, so its state is asked
+    first. Two callers may still both see none; the host then refuses the second, which is the same no.
+
+    Returns:
+        Whether it was started.
+    """
+    if (await instance_state(client, instance_id)).is_running:
+        return False
+    try:
+        await client.start_new(function, instance_id, payload)
+    except Exception:
+        # the SDK raises plain exceptions; only the host can tell whether the other caller won
+        if (await instance_state(client, instance_id)).is_running:
+            return False
+        raise
+    return True
+
+
+def _parsed(value: Any) -> Any:
+    """Return an input as it was given; the host hands it back as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,75 @@
+"""Taking an inventory: the lists of a service, read side by side."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from shared.adapters.arm import CONNECTIONS, ArmClient
+from shared.core.errors import AccessError, NotFoundError, ProtocolError
+from shared.core.inventory import COLLECTIONS, Collection, Inventory, entity_of
+from shared.core.lro import same_origin
+from shared.core.services import ServiceRef
+
+PAGES_MAX = 10_000
+"""No service is near this; a nextLink that leads in a circle ends here."""
+
+
+def take_inventory(client: ArmClient, service: ServiceRef, *, taken_at: dt.datetime) -> Inventory:
+    """
+    Read all collections of a service.
+
+    A list that the service does not know (404: another tier or api-version) is empty. One that we may
+    not read is named in `not_read`. Anything else passes as our own error, and nothing is returned.
+
+    Raises:
+        TemporaryError, ProtocolError: as the client raises them.
+    """
+    entities: dict[str, str] = {}
+    not_read: list[str] = []
+    jobs = [(collection, collection.name) for collection in COLLECTIONS]
+    with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
+        while jobs:
+            found = list(pool.map(lambda job: _read_list(client, service, job[1]), jobs))
+            following: list[tuple[Collection, str]] = []
+            for (collection, path), (resources, reason) in zip(jobs, found, strict=True):
+                if reason:
+                    not_read.append(f"{path}: {reason}")
+                for resource in resources:
+                    name, digest = entity_of(resource, service)
+                    # links such as a product's APIs come back under the API's own id
+                    name = name if name.startswith(f"/{path.lower()}/") else f"/{path.lower()}{name}"
+                    entities[name] = digest
+                    own = str(resource.get("name") or name.rsplit("/", 1)[-1])
+                    following += [(child, f"{path}/{own}/{child.name}") for child in collection.children]
+            jobs = following
+    return Inventory(service=service, taken_at=taken_at, entities=entities, not_read=tuple(sorted(not_read)))
+
+
+def _read_list(client: ArmClient, service: ServiceRef, path: str) -> tuple[list[dict[str, Any]], str]:
+    """Return the resources of one list, all pages, and why it could not be read, if so."""
+    url: str = client.list_url(service, path)
+    resources: list[dict[str, Any]] = []
+    for _ in range(PAGES_MAX):
+        try:
+            page = _read_page(client, service, url, path)
+        except NotFoundError:
+            return [], ""
+        except AccessError as err:
+            return [], err.code
+        resources += page["value"]
+        if not page.get("nextLink"):
+            return resources, ""
+        url = str(page["nextLink"])
+    raise ProtocolError(f"the list {path} of {service.name} does not end")
+
+
+def _read_page(client: ArmClient, service: ServiceRef, url: str, path: str) -> dict[str, Any]:
+    what = f"the list {path} of {service.name}"
+    page = client.read_json(url, what)
+    if not isinstance(page, dict) or not isinstance(page.get("value"), list):
+        raise ProtocolError(f"{what} has no value")
+    if page.get("nextLink") and not same_origin(str(page["nextLink"]), url):
+        raise ProtocolError(f"{what} continues at another origin", code="ForeignLocation")
+    return page

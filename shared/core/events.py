@@ -1,0 +1,71 @@
+"""Reading Event Grid's messages: at least once, in no order, from anybody who can write the queue."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from shared.core.errors import ProtocolError
+
+BLOB_CREATED = "microsoft.storage.blobcreated"
+"""Compared in lower case: the documentation has spelt event types in more than one way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobCreated:
+    """A blob was committed: where, and the event's id (two deliveries of one event share it)."""
+
+    event_id: str
+    account: str
+    container: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A message that is none of ours, and why."""
+
+    reason: str
+
+
+def read_event(text: str) -> BlobCreated | Ignored:
+    """
+    Read one queue message.
+
+    Args:
+        text: the message: one event as an object, or an array of exactly one.
+
+    Raises:
+        ProtocolError: not JSON, or not an event; the message belongs in the poison queue.
+    """
+    try:
+        body = json.loads(text)
+    except ValueError as err:
+        raise ProtocolError("the message is not JSON") from err
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    if not isinstance(body, dict):
+        raise ProtocolError("the message is not one Event Grid event")
+    kind = str(body.get("eventType") or body.get("type") or "")
+    if kind.lower() != BLOB_CREATED:
+        return Ignored(reason=f"event type {kind[:80] or 'missing'}")
+    return _read_blob(body)
+
+
+def _read_blob(body: dict[str, Any]) -> BlobCreated:
+    data = body.get("data")
+    url = data.get("url") if isinstance(data, dict) else None
+    if not isinstance(url, str):
+        raise ProtocolError("the event names no blob")
+    parts = urlsplit(url)
+    path = [unquote(part) for part in parts.path.split("/") if part]
+    host = parts.hostname or ""
+    # https://account.blob…/container/key in Azure, https://127.0.0.1:port/account/container/key in Azurite
+    account = host.split(".")[0] if ".blob." in host else (path.pop(0) if path else "")
+    if len(path) < 2 or not account:
+        raise ProtocolError("the event's url names no container and blob")
+    return BlobCreated(
+        event_id=str(body.get("id", ""))[:100], account=account, container=path[0], key="/".join(path[1:])
+    )

@@ -1,0 +1,50 @@
+"""Every waiting time of ours in one value, so that tests and the demo can replace them together."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field
+
+from shared.core.documents import Value
+
+RETRY_AFTER_S_MIN = 1
+RETRY_AFTER_S_MAX = 600
+"""Azure Resource Manager promises 10 to 600 s; see docs/azure-facts.md, "Polling". 0 would be a hot loop."""
+
+
+class Intervals(Value):
+    """Waiting times in whole seconds; the defaults are those of production."""
+
+    poll_default_s: int = Field(default=60, ge=1)
+    """Between polls when the answer names no time."""
+    fault_first_s: int = Field(default=15, ge=1)
+    """After the first of several faults of the read; doubles up to fault_max_s."""
+    fault_max_s: int = Field(default=300, ge=1)
+    busy_first_s: int = Field(default=60, ge=1)
+    """While somebody else's operation runs; doubles up to busy_max_s."""
+    busy_max_s: int = Field(default=600, ge=1)
+    busy_patience_s: int = Field(default=4 * 3600, ge=1)
+    """How long a run waits for its service before it is refused as busy."""
+    evidence_grace_s: int = Field(default=120, ge=1)
+    """How long after a POST without an answer its effect may still appear."""
+    denied_patience_s: int = Field(default=900, ge=1)
+    """How long a refused poll is repeated: new role assignments take minutes to work."""
+    not_found_patience_s: int = Field(default=900, ge=1)
+    """How long a Location may answer 404: it has been seen to exist only after a while."""
+    deadline_s: int = Field(default=8 * 3600, ge=1)
+    """How long an operation may run; real ones have taken almost 5 hours."""
+    follow_s: int = Field(default=30, ge=1)
+    """Between looks at runs that another orchestration drives."""
+
+    def at_speed(self, speed: float) -> Self:
+        """Return the same intervals divided by `speed` (development only), never under 1 s."""
+        if speed == 1:
+            return self
+        scaled = {name: max(1, round(value / speed)) for name, value in self.model_dump().items()}
+        return self.model_copy(update=scaled | {"deadline_s": max(120, round(self.deadline_s / speed))})
+
+
+def backoff_s(attempt: int, first_s: int, max_s: int) -> int:
+    """Return the wait before try `attempt` (0 is the first repetition): doubling, capped at max_s."""
+    return min(max_s, first_s << min(attempt, 20))

@@ -1,0 +1,168 @@
+"""
+An inventory: what a service holds, as one digest per entity, and how two inventories differ.
+
+Digests say whether an entity is the same without saying what it holds: no secret, no personal data.
+What names the service itself (its id, its default hostnames) is replaced before hashing, so that
+the same configuration in two services has the same digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.core.documents import Document, Utc, Value
+from shared.core.errors import ProtocolError
+from shared.core.services import ServiceRef
+
+DIGEST_LENGTH = 16
+"""Hex digits kept for each entity: enough that an altered entity cannot pass by chance."""
+
+DIFFERENCES_SHOWN_MAX = 50
+
+_UNSTABLE = frozenset(
+    {"provisioningState", "createdDate", "registrationDate", "lastModifiedDate", "updatedDate", "lastStatus"}
+)
+"""Written by the service itself and not part of the configuration."""
+
+_SECRET = frozenset({"primaryKey", "secondaryKey", "password", "clientSecret", "instrumentationKey"})
+"""Never hashed either: a digest of a short secret can be tried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """One list of entities under a service, and the lists under each of its entities."""
+
+    name: str
+    children: tuple[Collection, ...] = ()
+
+
+COLLECTIONS: tuple[Collection, ...] = (
+    Collection(
+        name="apis",
+        children=(
+            Collection(name="operations", children=(Collection(name="policies"),)),
+            Collection(name="policies"),
+        ),
+    ),
+    Collection(name="apiVersionSets"),
+    Collection(name="backends"),
+    Collection(name="certificates"),
+    Collection(name="diagnostics"),
+    Collection(name="gateways"),
+    Collection(name="groups"),
+    Collection(name="loggers"),
+    Collection(name="namedValues"),
+    Collection(name="policies"),
+    Collection(name="policyFragments"),
+    Collection(name="products", children=(Collection(name="policies"), Collection(name="apis"))),
+    Collection(name="subscriptions"),
+    Collection(name="tags"),
+    Collection(name="users"),
+)
+"""What is taken. Each list costs one call, and one more for each page of 100."""
+
+
+class Inventory(Document):
+    """Entities of one service at one time: relative id in lower case to digest."""
+
+    service: ServiceRef
+    taken_at: Utc
+    entities: dict[str, str]
+    not_read: tuple[str, ...] = ()
+    """Lists that could not be read, each with the reason; an inventory with any proves nothing."""
+
+    @property
+    def digest(self) -> str:
+        """One digest over all entities: equal digests mean equal configuration."""
+        text = "\n".join(f"{name} {value}" for name, value in sorted(self.entities.items()))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Entities per kind, such as {"apis": 12, "apis/operations": 150}."""
+        return dict(sorted(Counter(_kind(name) for name in self.entities).items()))
+
+
+class InventoryPair(Document):
+    """What was there before and after a backup ran; `after` is None where it is the same."""
+
+    before: Inventory
+    after: Inventory | None = None
+
+
+class Difference(Value):
+    """One entity that is not as expected."""
+
+    entity: str
+    what: str
+
+
+def entity_of(resource: Mapping[str, Any], service: ServiceRef) -> tuple[str, str]:
+    """
+    Return (relative id, digest) of one resource as a list call gave it.
+
+    Raises:
+        ProtocolError: it has no id under this service.
+    """
+    resource_id = str(resource.get("id", ""))
+    prefix = service.resource_id.lower()
+    if not resource_id.lower().startswith(prefix + "/"):
+        raise ProtocolError(f"a list of {service.name} holds an entity that is not under the service")
+    content = _stable(resource.get("properties") or {}, service)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return resource_id[len(prefix) :].lower(), hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def compare(expected: Iterable[Inventory], actual: Inventory) -> tuple[Difference, ...]:
+    """
+    Name every entity of `actual` that is as in none of the expected inventories.
+
+    Args:
+        expected: the inventory taken with a backup; two if the configuration changed meanwhile, since
+            the backup then holds either state of a changed entity.
+        actual: what is there now.
+
+    Returns:
+        Differences in order of the entities' names; empty means equal.
+    """
+    wanted = list(expected)
+    names = {name for inventory in (*wanted, actual) for name in inventory.entities}
+    found = []
+    for name in sorted(names):
+        allowed = {inventory.entities.get(name) for inventory in wanted}
+        value = actual.entities.get(name)
+        if value not in allowed:
+            what = "missing" if value is None else "added" if allowed == {None} else "altered"
+            found.append(Difference(entity=name, what=what))
+    return tuple(found)
+
+
+def _stable(value: Any, service: ServiceRef) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _stable(item, service)
+            for key, item in value.items()
+            if key not in _UNSTABLE and key not in _SECRET and item is not None
+        }
+    if isinstance(value, list):
+        return [_stable(item, service) for item in value]
+    if isinstance(value, str):
+        return _anonymous(value, service)
+    return value
+
+
+def _anonymous(text: str, service: ServiceRef) -> str:
+    text = re.sub(re.escape(service.resource_id), "~", text, flags=re.IGNORECASE)
+    host = rf"\b{re.escape(service.name)}(?=(?:\.[a-z]+)*\.azure-api\.)"
+    return re.sub(host, "~", text, flags=re.IGNORECASE)
+
+
+def _kind(name: str) -> str:
+    """Return "apis/operations" for "/apis/orders/operations/get"."""
+    return "/".join(name.strip("/").split("/")[::2])

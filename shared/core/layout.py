@@ -1,0 +1,58 @@
+"""Where things lie in the records container. No other module joins path strings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+RESTORE_POINTS = "restore-points/"
+REPLICAS = "replicas/"
+RUNS = "runs/"
+
+_RESTORE_POINT = re.compile(r"^restore-points/(?P<service>[a-z][a-z0-9-]*)/(?P<name>[^/]+)\.json$")
+
+
+def restore_point_key(service: str, name: str) -> str:
+    """Return the blob name of a restore point's record; its creation is what replication hears of."""
+    return f"{restore_points_prefix(service)}{name}.json"
+
+
+def restore_points_prefix(service: str) -> str:
+    """Return what all records of one service begin with; listing gives them in order of time."""
+    return f"{RESTORE_POINTS}{service}/"
+
+
+def inventory_key(service: str, name: str) -> str:
+    """Return the blob name of the inventory taken with a backup."""
+    return f"inventories/{service}/{name}.json"
+
+
+def replica_key(service: str, name: str) -> str:
+    """Return the blob name that says that a standby holds this restore point."""
+    return f"{REPLICAS}{service}/{name}.json"
+
+
+def replicas_prefix(service: str) -> str:
+    """Return what all replica records of one service begin with."""
+    return f"{REPLICAS}{service}/"
+
+
+def run_key(run_id: str) -> str:
+    """Return the blob name of a run record."""
+    return f"{RUNS}{run_id}.json"
+
+
+def report_key(run_id: str) -> str:
+    """Return the blob name of the report that a restore leaves as evidence."""
+    return f"evidence/{run_id}.json"
+
+
+def night_key(night: dt.date) -> str:
+    """Return the blob name of one night's record."""
+    return f"nights/{night:%Y-%m-%d}.json"
+
+
+def parse_restore_point_key(key: str) -> tuple[str, str] | None:
+    """Return (service, name) of a restore point's record, or None for any other blob."""
+    match = _RESTORE_POINT.match(key)
+    return (match["service"], match["name"]) if match else None

@@ -1,0 +1,83 @@
+"""
+Names that this app makes. All sort by time, all are legal where they are used, none is ever used twice.
+
+A backup's name holds the second of its wish, so that no backup overwrites another one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+
+STAMP_FORMAT = "%Y%m%dT%H%M%SZ"
+BACKUP_SUFFIX = ".apimbackup"
+
+_BACKUP = re.compile(r"^(?P<service>[a-z][a-z0-9-]*)_(?P<stamp>\d{8}T\d{6}Z)\.apimbackup$")
+_RUN_ID = re.compile(r"^\d{8}T\d{6}Z-(backup|restore|replicate)-[a-z][a-z0-9-]*(-[0-9a-f]{8})?$")
+
+
+def stamp(at: dt.datetime) -> str:
+    """Return an aware UTC time as text that sorts like the time: 20261123T020000Z."""
+    if at.utcoffset() != dt.timedelta(0):
+        raise ValueError("only UTC times are written into names")
+    return at.strftime(STAMP_FORMAT)
+
+
+def backup_name(service: str, wished_at: dt.datetime) -> str:
+    """Return the blob name of a backup, the same for every retry of one wish."""
+    return f"{service}_{stamp(wished_at)}{BACKUP_SUFFIX}"
+
+
+def is_own_backup(name: str) -> bool:
+    """Tell whether a blob name is one of ours; others are never touched."""
+    return _BACKUP.match(name) is not None
+
+
+def run_id(kind: str, service: str, wished_at: dt.datetime, *, because: str = "") -> str:
+    """
+    Return the id of a run.
+
+    Args:
+        kind: backup, restore or replicate.
+        service: the service's name in the plan.
+        wished_at: aware UTC, to the second.
+        because: what makes two wishes of one second different (a request, an event); empty for the
+            timer, so that a second firing of one night means the same run.
+    """
+    tail = f"-{digest(because)[:8]}" if because else ""
+    return f"{stamp(wished_at)}-{kind}-{service}{tail}"
+
+
+def is_run_id(text: str) -> bool:
+    """Tell whether a text could be an id made by run_id; anything else is never used as a blob name."""
+    return len(text) <= 100 and _RUN_ID.match(text) is not None
+
+
+def service_instance(resource_id: str) -> str:
+    """
+    Return the orchestration instance that all operations of one service share.
+
+    Ids of Azure Resource Manager hold slashes, which instance ids may not, and are compared without case.
+    """
+    return f"svc-{digest(resource_id.lower())[:32]}"
+
+
+def night_instance(night: dt.date) -> str:
+    """Return the orchestration instance of one night: a second firing finds the first."""
+    return f"night-{night:%Y%m%d}"
+
+
+def replication_instance(account: str, key: str) -> str:
+    """Return the orchestration instance of one record's replication: a repeated event finds the first."""
+    return f"rep-{digest(f'{account}/{key}')[:32]}"
+
+
+def follow_instance(of_run: str) -> str:
+    """Return the sub-orchestration instance that follows the operation of one run."""
+    return f"poll-{of_run}"
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,161 @@
+"""What steps need from the world, as protocols, fulfilled by the adapters and by the fakes of the tests."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.core.intervals import Intervals
+from shared.core.inventory import Inventory
+from shared.core.plan import BackupStorage, Plan
+from shared.core.response import Response
+from shared.core.runs import RunRecord
+from shared.core.services import ServiceRef, ServiceState
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> dt.datetime:
+        """Return the time as aware UTC."""
+        ...
+
+
+class Arm(Protocol):
+    """Azure Resource Manager, as far as backup and restore need it."""
+
+    @property
+    def api_version(self) -> str:
+        """The version that is used for every call."""
+        ...
+
+    def service_state(self, service: ServiceRef) -> ServiceState:
+        """Read a service. Raises NotFoundError, AccessError, TemporaryError, ProtocolError."""
+        ...
+
+    def start_url(self, service: ServiceRef, action: str) -> str:
+        """Return the absolute URL of the POST for `backup` or `restore`."""
+        ...
+
+    def start(self, service: ServiceRef, action: str, storage: BackupStorage, backup_name: str) -> Response:
+        """Send the POST, once, and return whatever was answered. Raises UnavailableError, ConfigError."""
+        ...
+
+    def poll(self, location_url: str, *, refresh_token: bool) -> Response:
+        """Ask an operation's URL, refused unless at our origin. Raises UnavailableError, ProtocolError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobFacts:
+    """A blob as found: size in bytes, ETag, SHA-256 of its content in hex."""
+
+    size_bytes: int
+    etag: str
+    sha256: str
+
+
+class Blobs(Protocol):
+    """One container. All methods raise AccessError or TemporaryError besides what they name."""
+
+    @property
+    def account(self) -> str:
+        """The storage account's name."""
+        ...
+
+    @property
+    def container(self) -> str:
+        """The container's name."""
+        ...
+
+    def container_exists(self) -> bool:
+        """Tell whether the container is there."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Tell whether a blob is there."""
+        ...
+
+    def measure(self, key: str) -> BlobFacts:
+        """Read a blob through, in constant memory, and say what it is. Raises NotFoundError."""
+        ...
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        """Return content and ETag of a small blob. Raises NotFoundError."""
+        ...
+
+    def create(self, key: str, content: bytes) -> None:
+        """Write a blob that must not exist. Raises ConflictError."""
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a blob whether it exists or not."""
+        ...
+
+    def replace(self, key: str, content: bytes, etag: str) -> str:
+        """Write a blob that must still have this ETag; return the new one. Raises ConflictError."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List names in order. Raises in the middle rather than ending early."""
+        ...
+
+
+class Runs(Protocol):
+    """The run records of this app's region."""
+
+    def create(self, run: RunRecord) -> bool:
+        """Write a run that must not exist; False if it did, and then nothing was written."""
+        ...
+
+    def read(self, run_id: str) -> tuple[RunRecord, str]:
+        """Return a run and its ETag. Raises NotFoundError."""
+        ...
+
+    def replace(self, run: RunRecord, etag: str) -> str:
+        """Write a run that must not have changed meanwhile; return the new ETag. Raises ConflictError."""
+        ...
+
+    def newest(self, count_max: int) -> list[RunRecord]:
+        """Return the newest runs, newest first."""
+        ...
+
+
+class Ports(Protocol):
+    """Everything that steps may reach, built once per worker process by shared.wiring."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan. Raises ConfigError with every fault."""
+        ...
+
+    @property
+    def intervals(self) -> Intervals:
+        """The waiting times."""
+        ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def arm(self) -> Arm: ...
+
+    @property
+    def runs(self) -> Runs: ...
+
+    def take_inventory(self, service: ServiceRef) -> Inventory:
+        """List what a service holds; lists that we may not read are named in it. Raises TemporaryError."""
+        ...
+
+    def records(self, region: str | None = None) -> Blobs:
+        """The records container of a region; of this app's own region by default."""
+        ...
+
+    def backups(self, account: str, container: str) -> Blobs:
+        """A container that holds backups."""
+        ...
+
+
+Json = dict[str, Any]

@@ -1,0 +1,94 @@
+"""Wishes: what a run is asked to do. They hold all that the run needs, and never change. No secrets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from shared.core import names
+from shared.core.documents import Document, Utc
+from shared.core.intervals import Intervals
+from shared.core.plan import Access, BackupStorage
+from shared.core.restore_points import RestorePoint
+from shared.core.runs import RunRecord
+from shared.core.services import ServiceRef
+
+
+class BackupRequest(Document):
+    """Back up `source` into the blob `backup_name`."""
+
+    run_id: str
+    service: str
+    source: ServiceRef
+    storage: BackupStorage
+    backup_name: str
+    trigger: Literal["timer", "http", "event"]
+    requested_at: Utc
+    deadline_at: Utc
+    intervals: Intervals = Intervals()
+
+    @property
+    def function(self) -> str:
+        """The orchestrator that does it."""
+        return "back_up_service"
+
+    @property
+    def subject(self) -> ServiceRef:
+        """The service that the operation runs on."""
+        return self.source
+
+    def first_record(self) -> RunRecord:
+        """Return the run as it is written down before anything is sent."""
+        return RunRecord(
+            run_id=self.run_id,
+            kind="backup",
+            service=self.service,
+            subject=self.source,
+            instance_id=names.service_instance(self.source.resource_id),
+            trigger=self.trigger,
+            requested_at=self.requested_at,
+            phase_at=self.requested_at,
+        )
+
+
+class RestoreRequest(Document):
+    """Restore `point` into `target`, whose service reaches the blob with `access`."""
+
+    run_id: str
+    kind: Literal["restore", "replicate"]
+    service: str
+    target: ServiceRef
+    access: Access
+    point: RestorePoint
+    trigger: Literal["timer", "http", "event"]
+    requested_at: Utc
+    deadline_at: Utc
+    intervals: Intervals = Intervals()
+
+    @property
+    def function(self) -> str:
+        """The orchestrator that does it."""
+        return "restore_service"
+
+    @property
+    def subject(self) -> ServiceRef:
+        """The service that the operation runs on."""
+        return self.target
+
+    @property
+    def storage(self) -> BackupStorage:
+        """Where the backup lies, and how the target reaches it."""
+        return BackupStorage(account=self.point.account, container=self.point.container, access=self.access)
+
+    def first_record(self) -> RunRecord:
+        """Return the run as it is written down before anything is sent."""
+        return RunRecord(
+            run_id=self.run_id,
+            kind=self.kind,
+            service=self.service,
+            subject=self.target,
+            instance_id=names.service_instance(self.target.resource_id),
+            trigger=self.trigger,
+            requested_at=self.requested_at,
+            phase_at=self.requested_at,
+            restore_point=self.point.name,
+        )

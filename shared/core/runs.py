@@ -1,0 +1,120 @@
+"""
+A run: one execution of a backup, a restore or a replication, from wish to word.
+
+Rules of the file:
+1. A phase changes only along TRANSITIONS; an illegal step changes nothing.
+2. A run ends in exactly one word, and each word says whether the result can be used.
+3. The record is written before the POST, so that a crash finds it, and holds the Location after it.
+
+The diagram in docs/runs.md is generated from TRANSITIONS.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from typing import Any, Literal
+
+from shared.core.documents import Document, Utc
+from shared.core.lro import Fault, Operation
+from shared.core.services import ServiceRef
+
+RunKind = Literal["backup", "restore", "replicate"]
+
+
+class RunPhase(enum.StrEnum):
+    """Where a run stands. Until it has ended nothing of it can be used."""
+
+    REQUESTED = "Requested"
+    """Written down; nothing was sent."""
+    SUBMITTING = "Submitting"
+    """The POST may have been sent; whether it took effect is not known."""
+    RUNNING = "Running"
+    """Azure Resource Manager accepted it; there is a URL to poll."""
+    VERIFYING = "Verifying"
+    """The operation is over; its result is being compared."""
+    ENDED = "Ended"
+    """There is an outcome."""
+
+
+class Outcome(enum.StrEnum):
+    """The word that a run ends in."""
+
+    SUCCEEDED = "Succeeded"
+    """Proven: a backup was verified and recorded, a restore was compared. Can be used."""
+    FAILED = "Failed"
+    """There is a verdict: of Azure Resource Manager, or of our comparison. Cannot be used."""
+    REFUSED = "Refused"
+    """A check before the POST said no; nothing was changed."""
+    POLL_DENIED = "PollDenied"
+    """It was started, but we may not read how it ended. May be usable; nobody has proven it."""
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    """No proof either way; the Location is kept. May be usable; nobody has proven it."""
+
+
+TRANSITIONS: dict[RunPhase, frozenset[RunPhase]] = {
+    RunPhase.REQUESTED: frozenset({RunPhase.SUBMITTING, RunPhase.ENDED}),
+    RunPhase.SUBMITTING: frozenset(
+        {RunPhase.REQUESTED, RunPhase.RUNNING, RunPhase.VERIFYING, RunPhase.ENDED}
+    ),
+    RunPhase.RUNNING: frozenset({RunPhase.VERIFYING, RunPhase.ENDED}),
+    RunPhase.VERIFYING: frozenset({RunPhase.ENDED}),
+    RunPhase.ENDED: frozenset(),
+}
+
+
+class RunRecord(Document):
+    """What is stored of a run. No secrets; the Location is worth nothing without a token."""
+
+    run_id: str
+    kind: RunKind
+    service: str
+    subject: ServiceRef
+    """The service that the operation runs on: the source of a backup, the target of a restore."""
+    instance_id: str
+    trigger: Literal["timer", "http", "event"]
+    phase: RunPhase = RunPhase.REQUESTED
+    requested_at: Utc
+    phase_at: Utc
+    posts: int = 0
+    """POSTs that may have reached Azure Resource Manager."""
+    posted_at: Utc | None = None
+    """When the last of them was about to be sent; None while it is certain that none is on its way."""
+    operation: Operation | None = None
+    polls: int = 0
+    restore_point: str | None = None
+    outcome: Outcome | None = None
+    fault: Fault | None = None
+    warnings: tuple[str, ...] = ()
+    ended_at: Utc | None = None
+
+
+class RunEnd(Document):
+    """How a run ended, as its orchestration returns it and its record keeps it."""
+
+    run_id: str
+    outcome: Outcome
+    fault: Fault | None = None
+    polls: int = 0
+    restore_point: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def advance(run: RunRecord, phase: RunPhase, at: dt.datetime, **changes: Any) -> RunRecord:
+    """
+    Return the run in its next phase.
+
+    Raises:
+        ValueError: the table does not know this step.
+    """
+    if phase is not run.phase and phase not in TRANSITIONS[run.phase]:
+        raise ValueError(f"a run does not go from {run.phase} to {phase}")
+    return run.model_copy(update={"phase": phase, "phase_at": at, **changes})
+
+
+def transitions_diagram() -> str:
+    """Return the table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", "    [*] --> Requested"]
+    for phase, nexts in TRANSITIONS.items():
+        lines += [f"    {phase.value} --> {after.value}" for after in RunPhase if after in nexts]
+    return "\n".join([*lines, "    Ended --> [*]"]) + "\n"

@@ -1,0 +1,98 @@
+"""
+Whether a POST may be sent, and what its answer changes. Pure.
+
+Backup and restore carry no idempotency key, so a POST whose answer was lost must not simply be
+repeated. The run record says that one may be on its way; then only evidence decides: is the
+service in transition, and is the effect there?
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+
+from shared.core.documents import Value
+from shared.core.intervals import Intervals
+from shared.core.lro import Fault, Submission, SubmissionState
+from shared.core.runs import Outcome, RunPhase, RunRecord, advance
+from shared.core.steps import StepResult, done, end, retry
+
+DENIED_HINT = (
+    "Give the app's identity the actions service/read, service/backup/action, service/restore/action and "
+    "service/operationresults/read of Microsoft.ApiManagement on this service; see docs/azure-facts.md, "
+    "Permissions."
+)
+POSTS_MAX = 3
+"""So many POSTs without any trace, and a human should look."""
+
+
+class Evidence(Value):
+    """What was found when an answer was lost. `effect_seen` None: it could not be looked for."""
+
+    in_transition: bool
+    effect_seen: bool | None
+
+
+class Weighed(enum.StrEnum):
+    """What the evidence allows."""
+
+    SETTLED = "settled"
+    """The POST took effect and is over: go on to verify."""
+    WAIT = "wait"
+    """Something runs, perhaps ours."""
+    POST = "post"
+    """It never took effect: it may be sent again."""
+    GIVE_UP = "giveUp"
+    """No trace after several POSTs."""
+
+
+def weigh(run: RunRecord, evidence: Evidence, now: dt.datetime, intervals: Intervals) -> Weighed:
+    """Decide what a run with a POST of unknown fate does next."""
+    if evidence.in_transition or evidence.effect_seen is None:
+        return Weighed.WAIT
+    if evidence.effect_seen:
+        return Weighed.SETTLED
+    if run.posted_at is not None and now - run.posted_at < dt.timedelta(seconds=intervals.evidence_grace_s):
+        return Weighed.WAIT
+    return Weighed.GIVE_UP if run.posts >= POSTS_MAX else Weighed.POST
+
+
+def intend(run: RunRecord, now: dt.datetime) -> RunRecord:
+    """Return the run as written just before the POST is sent."""
+    return advance(run, RunPhase.SUBMITTING, now, posted_at=now, posts=run.posts + 1)
+
+
+def withdraw(run: RunRecord, now: dt.datetime) -> RunRecord:
+    """Return the run after a POST that certainly started nothing."""
+    return advance(run, RunPhase.REQUESTED, now, posted_at=None, posts=run.posts - 1)
+
+
+def settle(run: RunRecord, now: dt.datetime) -> RunRecord:
+    """Return the run whose operation is over without a Location to read."""
+    return advance(run, RunPhase.VERIFYING, now)
+
+
+def after_post(
+    run: RunRecord, submission: Submission, now: dt.datetime, intervals: Intervals
+) -> tuple[RunRecord, StepResult]:
+    """Return the run and the step's result after an answer that could be read."""
+    fault = submission.fault or Fault(code="Unclear")
+    state = submission.state
+    if state is SubmissionState.ACCEPTED and submission.operation is not None:
+        run = advance(run, RunPhase.RUNNING, now, operation=submission.operation)
+        return run, done(operation=submission.operation.to_json())
+    if state is SubmissionState.COMPLETED:
+        return settle(run, now), done(settled=True)
+    if state is SubmissionState.UNCLEAR:
+        return run, retry(fault, unproven=Outcome.OUTCOME_UNKNOWN, after_s=submission.retry_after_s)
+    if state is SubmissionState.BUSY:
+        wait_s = submission.retry_after_s or intervals.busy_first_s
+        if run.posts > 1:  # an earlier POST of ours may be what the service is busy with
+            return run, retry(fault, unproven=Outcome.OUTCOME_UNKNOWN, after_s=wait_s)
+        return withdraw(run, now), retry(fault, unproven=Outcome.REFUSED, after_s=wait_s)
+    if state is SubmissionState.DENIED:
+        fault = fault.model_copy(update={"hint": DENIED_HINT})
+    if run.posts > 1:
+        # refused now says nothing about the earlier POST; what that one left is looked for again
+        return run, end(Outcome.OUTCOME_UNKNOWN, fault)
+    return withdraw(run, now), end(Outcome.FAILED, fault)

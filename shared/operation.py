@@ -1,0 +1,80 @@
+"""One operation from POST to its end, as the part of an orchestration that backup and restore share."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from shared.core import names
+from shared.core.lro import Fault, Operation
+from shared.core.polling import FollowEnd, FollowResult, FollowState
+from shared.core.requests import BackupRequest, RestoreRequest
+from shared.core.runs import Outcome
+from shared.core.steps import Patience, StepResult, StepState, done, end, repeat
+
+_WORDS = {
+    FollowResult.FAILED: Outcome.FAILED,
+    FollowResult.DENIED: Outcome.POLL_DENIED,
+    FollowResult.LOST: Outcome.OUTCOME_UNKNOWN,
+    FollowResult.DEADLINE: Outcome.OUTCOME_UNKNOWN,
+}
+
+_HINTS = {
+    FollowResult.DENIED: (
+        "Give the app's identity Microsoft.ApiManagement/service/operationresults/read on the service. "
+        "The operation itself goes on; whether it succeeded can be seen from the service and the blob."
+    ),
+    FollowResult.LOST: "The operation's URL no longer answers; look at the service and the blob.",
+    FollowResult.DEADLINE: "It may still be running; the run record keeps its Location for a later look.",
+}
+
+
+def operate(
+    context: Any, request: BackupRequest | RestoreRequest, begin: str
+) -> Generator[Any, Any, StepResult]:
+    """
+    Start an operation once and follow it to its end.
+
+    Args:
+        context: Durable's orchestration context.
+        request: the wish.
+        begin: name of the activity that starts it (see shared.submit).
+
+    Returns:
+        DONE with `polls` when Azure Resource Manager says that it succeeded, or when its effect was
+        found without a Location; END with the word otherwise.
+    """
+    patience = Patience(until=request.deadline_at, intervals=request.intervals)
+    began = yield from repeat(context, begin, request.to_json(), patience)
+    if began.state is StepState.END:
+        return began
+    if began.value.get("settled"):
+        return done(polls=0)
+    state = FollowState(
+        run_id=request.run_id,
+        operation=Operation.from_json(began.value["operation"]),
+        deadline_at=request.deadline_at,
+        intervals=request.intervals,
+    )
+    try:
+        answer = yield context.call_sub_orchestrator(
+            "poll_operation", state.to_json(), names.follow_instance(request.run_id)
+        )
+    except Exception:  # noqa: BLE001 - Durable raises nothing more precise for a failed sub-orchestration
+        fault = Fault(
+            code="FollowingStopped",
+            message="following the operation stopped; it may still be running",
+            hint=_HINTS[FollowResult.DEADLINE],
+        )
+        return end(Outcome.OUTCOME_UNKNOWN, fault)
+    return _read_end(FollowEnd.from_json(answer))
+
+
+def _read_end(followed: FollowEnd) -> StepResult:
+    if followed.result is FollowResult.SUCCEEDED:
+        return done(polls=followed.polls)
+    fault = followed.fault or Fault(code="StillRunning", message="not over at the deadline")
+    if not fault.hint:
+        fault = fault.model_copy(update={"hint": _HINTS.get(followed.result, "")})
+    result = end(_WORDS[followed.result], fault)
+    return result.model_copy(update={"value": {"polls": followed.polls}})
