@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared import telemetry
-from shared.adapters.durable import DurableClient, instance_state
+from shared.instances import DurableClient, instance_state
 from shared.core import names
 from shared.core.ports import Ports
 

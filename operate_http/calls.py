@@ -10,7 +10,7 @@ import azure.functions as func
 
 from operate_http import views
 from shared import http
-from shared.adapters.durable import DurableClient, InstanceState, instance_state
+from shared.instances import DurableClient, InstanceState, instance_state
 from shared.core import layout, names
 from shared.core.errors import DrError, NotFoundError
 from shared.core.ports import Ports

@@ -9,7 +9,7 @@ import azure.functions as func
 
 from restore_http.request import RestoreRefusedError, read_request
 from shared import http
-from shared.adapters.durable import DurableClient
+from shared.instances import DurableClient
 from shared.core.errors import DrError, ServiceBusyError
 from shared.core.lro import Fault
 from shared.core.ports import Ports

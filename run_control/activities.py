@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from shared import telemetry
-from shared.adapters.durable import DurableClient, instance_state
+from shared.instances import DurableClient, instance_state
 from shared.core.errors import ConflictError, NotFoundError, TemporaryError
 from shared.core.fleet import ActiveRun
 from shared.core.ports import Ports

@@ -6,7 +6,7 @@ import asyncio
 import enum
 
 from shared import telemetry
-from shared.adapters.durable import DurableClient, instance_state, start_exclusively
+from shared.instances import DurableClient, instance_state, start_exclusively
 from shared.core.ports import Ports
 from shared.core.requests import BackupRequest, RestoreRequest
 from shared.core.runs import RunPhase

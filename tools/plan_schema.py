@@ -17,7 +17,10 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         agrees = PATH.is_file() and PATH.read_text(encoding="utf-8") == text
         if not agrees:
-            print("docs/plan.schema.json is not what shared/core/plan.py says: run `make schema`", file=sys.stderr)
+            print(
+                "docs/plan.schema.json is not what shared/core/plan.py says: run `make schema`",
+                file=sys.stderr,
+            )
         return 0 if agrees else 1
     PATH.parent.mkdir(exist_ok=True)
     PATH.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Durable's client: starting one operation per service, and asking how instances are."""
+"""Orchestration instances: one at a time for each service. Durable's client is a port here."""
 
 from __future__ import annotations
 

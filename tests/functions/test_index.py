@@ -1,0 +1,134 @@
+"""What the host sees of the app: names, bindings, routes, levels. A change here changes the interface."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXPECTED = json.loads((Path(__file__).parent / "expected_index.json").read_text(encoding="utf-8"))
+SHOWN = ("type", "direction", "name", "schedule", "runOnStartup", "useMonitor", "route", "methods",
+         "authLevel", "queueName", "connection")  # fmt: skip
+
+PRINT_INDEX = """
+import json, function_app
+print(json.dumps({
+    function.get_function_name(): [json.loads(binding) for binding in function.get_raw_bindings()]
+    for function in function_app.app.get_functions()
+}))
+"""
+
+
+def ordered(bindings: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return bindings in the order of their types."""
+    return sorted(bindings, key=lambda binding: str(binding["type"]))
+
+
+def index(environment: dict[str, str]) -> tuple[dict[str, list[dict[str, object]]], str]:
+    """Import the app in a new process and return (functions, what it wrote to standard error)."""
+    finished = subprocess.run(
+        [sys.executable, "-c", PRINT_INDEX],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    functions = {
+        name: [
+            {key: value for key, value in binding.items() if key in SHOWN} for binding in ordered(bindings)
+        ]
+        for name, bindings in json.loads(finished.stdout.splitlines()[-1]).items()
+    }
+    return functions, finished.stderr
+
+
+def test_functions_and_bindings_are_as_listed_with_an_empty_environment() -> None:
+    """An app without any setting still shows all its functions: one missing setting must not hide them."""
+    functions, _ = index({})
+
+    assert functions == EXPECTED
+
+
+def test_backup_schedule_is_a_setting() -> None:
+    """The timer's expression comes from BACKUP_SCHEDULE."""
+    functions, _ = index({"BACKUP_SCHEDULE": "0 30 4 * * *"})
+
+    schedules = [binding.get("schedule") for binding in functions["backup_timer"]]
+    assert "0 30 4 * * *" in schedules
+
+
+def test_no_route_is_anonymous() -> None:
+    """Every HTTP route asks for a key; a restore by URL alone would be an open door."""
+    routes = [b for bindings in EXPECTED.values() for b in bindings if b["type"] == "httpTrigger"]
+
+    assert len(routes) == 4
+    assert {str(route["authLevel"]).lower() for route in routes} == {"function"}
+
+
+def test_timers_do_not_fire_at_start_and_are_monitored() -> None:
+    """A deployment or a new instance must not cause a backup; a missed night must be noticed."""
+    timers = [b for bindings in EXPECTED.values() for b in bindings if b["type"] == "timerTrigger"]
+
+    assert timers
+    assert all(not timer["runOnStartup"] and timer["useMonitor"] for timer in timers)
+
+
+BROKEN = {
+    "v": 1,
+    "region": "westeurope",
+    "regions": {"northeurope": {"account": "UPPER"}},
+    "services": [{"name": "contoso", "resourceId": "nonsense", "region": "westeurope"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        pytest.param({}, ["DR_PLAN", "must hold the plan"], id="missing"),
+        pytest.param({"DR_PLAN": "{"}, ["DR_PLAN", "not JSON", "line 1"], id="not-json"),
+        pytest.param({"DR_PLAN": "/nowhere/plan.json"}, ["DR_PLAN", "cannot be read"], id="no-file"),
+        pytest.param(
+            {"DR_PLAN": json.dumps(BROKEN), "DR_SPEED": "fast"},
+            [
+                "DR_PLAN", "$.regions.northeurope.account", "$.services[0].resourceId",
+                "$.services[0].storage: is missing", "$.region: westeurope has no entry", "DR_SPEED",
+            ],
+            id="several-faults",
+        ),
+    ],
+)  # fmt: skip
+def test_start_names_every_fault_of_the_settings_at_once(
+    environment: dict[str, str], named: list[str]
+) -> None:
+    """One start tells all there is to mend, with the setting's name."""
+    _, log = index(environment)
+
+    assert [text for text in named if text not in log] == []
+
+
+def test_start_with_a_good_plan_reports_nothing() -> None:
+    """The report at start is silent when there is nothing to mend."""
+    account = {"type": "SystemAssignedManagedIdentity"}
+    plan = {
+        "v": 1,
+        "region": "westeurope",
+        "regions": {"westeurope": {"account": "drweu"}},
+        "services": [
+            {
+                "name": "contoso",
+                "resourceId": "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg"
+                "/providers/Microsoft.ApiManagement/service/contoso",
+                "region": "westeurope",
+                "storage": {"account": "drweu", "container": "apim-backups", "access": account},
+            }
+        ],
+    }
+
+    _, log = index({"DR_PLAN": json.dumps(plan)})
+
+    assert "config.invalid" not in log
