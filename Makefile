@@ -1,0 +1,51 @@
+# Table of contents; what the targets do is written in tools/ (Python, standard library only).
+# PYTHON=python3.13 make test   another Python (3.11 or newer)
+# KEEP=1 make demo              leave everything up after the demo, until Ctrl-C
+# SPEED=120 make demo           simulated minutes pass faster (60: one minute is one second)
+# ARGS="-k polling" make test   more arguments for pytest
+
+PYTHON ?= python3
+SPEED ?= 60
+KEEP ?=
+ARGS ?=
+
+VENV_PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lock schema clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup: ## .venv, node_modules and build/, from the locks; instant when nothing changed
+	@$(call with_python,setup)
+
+demo: ## one night and one restore on this machine (KEEP=1 leaves it up, SPEED=60)
+	@$(call with_python,setup)
+	@exec $(VENV_PYTHON) -m demo --speed $(SPEED) $(if $(filter-out 0,$(KEEP)),--keep)
+
+test: ## set-up, the checks, and every test
+	@$(call with_python,setup --worker)
+	@exec $(VENV_PYTHON) -m tools.checks --tests -- $(ARGS)
+
+check: ## set-up and the checks only: ruff, mypy, import contracts
+	@$(call with_python,setup)
+	@exec $(VENV_PYTHON) -m tools.checks
+
+lock: ## write the requirements*.txt locks anew (UPGRADE=1 for newer versions)
+	@$(call with_python,locks $(if $(UPGRADE),--upgrade))
+
+schema: ## write docs/plan.schema.json from the model of the plan
+	@$(call with_python,setup)
+	@exec $(VENV_PYTHON) -m tools.plan_schema
+
+clean: ## remove everything that set-up, demo and tests left here
+	rm -rf .venv node_modules build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A missing Python is told in a sentence, too; everything else is told by tools/setup.py.
+define with_python
+command -v $(PYTHON) >/dev/null 2>&1 || { \
+  echo "set-up: there is no '$(PYTHON)' on this machine: install Python 3.11 or newer, or name one, for instance: make $@ PYTHON=/usr/bin/python3.12" >&2; exit 1; }; \
+exec $(PYTHON) -m tools.$(1)
+endef

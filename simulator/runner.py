@@ -1,0 +1,168 @@
+"""
+What makes operations go on: starts them, waits for their time, does their contact with storage, ends them.
+
+A backup captures the entities when it starts and commits the blob when it ends. A restore reads the blob when
+it ends and then replaces the entities in one step, so that until then nothing of the target has changed; a
+restore that cannot succeed therefore fails no sooner than a good one would end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from simulator import backup_blob, errors, service_resource
+from simulator.backup_request import SYSTEM_ASSIGNED, USER_ASSIGNED, BackupRequest
+from simulator.operations import Failure, Kind, Operation, new_operation_id
+from simulator.services import TIERS_WITH_BACKUP, Service
+from simulator.storage import BackupMissingError, BackupStorage, StorageRefusedError
+from simulator.world import World
+
+
+class OperationRunner:
+    """Runs every operation of the world; one at a time for each service."""
+
+    def __init__(self, world: World, storage: BackupStorage) -> None:
+        self._world = world
+        self._storage = storage
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self, kind: Kind, service: Service, request: BackupRequest) -> Operation:
+        """
+        Start an operation; the service is in transition from here on.
+
+        Raises:
+            WireError: 400, the tier has no backup, the identity is not enabled, or storage refuses access;
+                409, the service is in transition. Nothing was started.
+        """
+        if service.operation_id is not None:
+            raise errors.service_locked(service.id.name)
+        if service.tier not in TIERS_WITH_BACKUP:
+            raise errors.not_in_tier(kind.value, service.tier)
+        principal_id = _principal_id(service, request)
+        operation = self._new_operation(kind, service, request)
+        # Locked before the first await: of two calls at the same time one wins.
+        service.operation_id = operation.id
+        try:
+            await self._storage.check(
+                request, principal_id=principal_id, create_container=kind is Kind.BACKUP
+            )
+        except StorageRefusedError as err:
+            service.operation_id = None
+            raise errors.storage_refused(str(err)) from err
+        self._world.operations[operation.id] = operation
+        if operation.progression.seconds is not None:
+            self._waiting[operation.id] = asyncio.create_task(self._wait(operation))
+        return operation
+
+    async def poll(self, operation: Operation) -> None:
+        """Count one poll; the operation has ended when this returns if it is the poll that ends it."""
+        if operation.count_poll():
+            await self._end(operation)
+
+    async def settle(self) -> None:
+        """Return when every operation whose time is over has ended. Call it after moving the clock."""
+        await asyncio.sleep(0)
+        while ending := [task for task in self._ending.values() if not task.done()]:
+            await asyncio.wait(ending)
+
+    async def close(self) -> None:
+        """Drop what still waits; operations that are being ended come to their end."""
+        for task in self._waiting.values():
+            task.cancel()
+        await asyncio.gather(*self._waiting.values(), *self._ending.values(), return_exceptions=True)
+
+    def _new_operation(self, kind: Kind, service: Service, request: BackupRequest) -> Operation:
+        return Operation(
+            id=new_operation_id(kind, service),
+            kind=kind,
+            service=service,
+            request=request,
+            progression=self._world.progressions.of(kind, service.id.key),
+            started_at=self._world.clock.now(),
+            captured=service.entities.snapshot() if kind is Kind.BACKUP else (),
+            captured_tier=service.tier,
+        )
+
+    async def _wait(self, operation: Operation) -> None:
+        await self._world.clock.wait(operation.progression.seconds or 0)
+        await self._end(operation)
+
+    async def _end(self, operation: Operation) -> None:
+        """End an operation once, however many ask for it."""
+        task = self._ending.get(operation.id)
+        if task is None:
+            task = asyncio.create_task(self._take_effect(operation))
+            self._ending[operation.id] = task
+        await asyncio.shield(task)
+        self._ending.pop(operation.id, None)
+        self._waiting.pop(operation.id, None)
+
+    async def _take_effect(self, operation: Operation) -> None:
+        service = operation.service
+        failure: Failure | None = None
+        try:
+            if operation.kind is Kind.BACKUP:
+                await self._write_backup(operation)
+            else:
+                await self._replace_entities(operation)
+        except (StorageRefusedError, BackupMissingError, backup_blob.UnreadableBackupError) as err:
+            message = str(err) if operation.kind is Kind.BACKUP else f"Cannot restore: {err}"
+            failure = Failure(code=f"{operation.kind.value}Failed", message=message)
+        except _CannotRestoreError as err:
+            failure = Failure(code="RestoreFailed", message=str(err))
+        service.operation_id = None
+        # Recorded: the etag changes with every operation, a backup included.
+        service.etag = self._world.services.next_etag()
+        now = self._world.clock.now()
+        if failure is None:
+            operation.succeed(service_resource.shown(service, self._world.tokens.tenant), now=now)
+        else:
+            operation.fail(failure, now=now)
+
+    async def _write_backup(self, operation: Operation) -> None:
+        content = backup_blob.encode(
+            backup_blob.Backup(
+                created_at=operation.started_at,
+                tier=operation.captured_tier,
+                service_id=str(operation.service.id),
+                entities=operation.captured,
+            )
+        )
+        principal_id = _principal_id(operation.service, operation.request)
+        await self._storage.write(operation.request, content, principal_id=principal_id)
+        operation.blob_bytes = len(content)
+        operation.captured = ()
+
+    async def _replace_entities(self, operation: Operation) -> None:
+        service = operation.service
+        principal_id = _principal_id(service, operation.request)
+        content = await self._storage.read(operation.request, principal_id=principal_id)
+        backup = backup_blob.decode(content)
+        reason = backup_blob.why_not_restorable(backup, tier=service.tier, now=self._world.clock.now())
+        if reason is not None:
+            raise _CannotRestoreError(reason)
+        service.entities.replace(backup.entities)
+        operation.blob_bytes = len(content)
+
+
+class _CannotRestoreError(Exception):
+    """The backup is readable, and not for this service now."""
+
+
+def _principal_id(service: Service, request: BackupRequest) -> str:
+    """Return the object id of the identity that a request names; "" for an account key."""
+    if request.access_type == SYSTEM_ASSIGNED:
+        if found := service.system_principal_id():
+            return found
+        raise errors.identity_not_enabled(
+            f"the system-assigned managed identity is not enabled on service {service.id.name}"
+        )
+    if request.access_type == USER_ASSIGNED:
+        if found := service.user_principal_id(request.client_id):
+            return found
+        raise errors.identity_not_enabled(
+            f"no user-assigned managed identity with client id '{request.client_id}' "
+            f"is assigned to service {service.id.name}"
+        )
+    return ""
