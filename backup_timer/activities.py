@@ -20,7 +20,7 @@ from shared.core.restore_points import VALIDITY, InventorySummary, RestorePoint
 from shared.core.runs import Outcome, RunPhase, RunRecord, advance
 from shared.core.steps import StepResult, attempt, done, end
 from shared.core.submission import Evidence
-from shared.submit import submit_once
+from shared.submit import replace_run, submit_once
 
 
 class Prepared(Document):
@@ -76,7 +76,10 @@ def request_for(service: ProtectedService, requested_at: dt.datetime, ports: Por
 
 def end_night(night: dict[str, Any], ports: Ports) -> dict[str, Any]:
     """Write the night's record. Idempotent: the same night is written again as it is."""
-    record = NightRecord.from_json(night)
+    return attempt(lambda: _end_night(NightRecord.from_json(night), ports), unproven=Outcome.OUTCOME_UNKNOWN)
+
+
+def _end_night(record: NightRecord, ports: Ports) -> StepResult:
     key = layout.night_key(dt.date.fromisoformat(record.night))
     ports.records().put(key, record.to_bytes())
     good = sum(service.outcome is Outcome.SUCCEEDED for service in record.services)
@@ -84,7 +87,7 @@ def end_night(night: dict[str, Any], ports: Ports) -> dict[str, Any]:
         telemetry.Event.NIGHT_ENDED, night=record.night, services=len(record.services),
         outcome=f"{good} of {len(record.services)} succeeded",
     )  # fmt: skip
-    return {"v": 1}
+    return done()
 
 
 def prepare_backup(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
@@ -213,7 +216,7 @@ def _mark_verifying(run_id: str, ports: Ports) -> RunRecord:
     run, etag = ports.runs.read(run_id)
     if run.phase is not RunPhase.VERIFYING:
         run = advance(run, RunPhase.VERIFYING, ports.clock.now())
-        ports.runs.replace(run, etag)
+        replace_run(ports, run, etag)
     return run
 
 

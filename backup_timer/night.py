@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shared import telemetry
-from shared.instances import DurableClient, instance_state
 from shared.core import names
 from shared.core.ports import Ports
+from shared.instances import DurableClient, instance_state
 
 
 async def start(client: DurableClient, ports: Ports) -> None:

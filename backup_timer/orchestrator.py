@@ -8,6 +8,8 @@ from typing import Any
 
 from shared.core import fleet
 from shared.core.fleet import LOOKS_PER_GENERATION, FleetState
+from shared.core.intervals import Intervals
+from shared.core.lro import Operation
 from shared.core.requests import BackupRequest
 from shared.core.runs import Outcome, RunEnd
 from shared.core.steps import Patience, StepResult, StepState, repeat
@@ -30,7 +32,9 @@ def back_up_fleet(context: Any) -> Generator[Any, Any, dict[str, Any] | None]:
             state = fleet.started(state, service, answer, context.current_utc_datetime)
         if state.is_over:
             record = fleet.record(state, context.current_utc_datetime).to_json()
-            yield context.call_activity("end_night", record)
+            written = yield from repeat(context, "end_night", record, _insist(context, state.intervals))
+            if written.state is StepState.END:
+                raise RuntimeError(f"the record of night {state.night} could not be written")
             return record
         wait = dt.timedelta(seconds=state.intervals.follow_s)
         yield context.create_timer(context.current_utc_datetime + wait)
@@ -50,12 +54,16 @@ def back_up_service(context: Any) -> Generator[Any, Any, dict[str, Any]]:
     request = BackupRequest.from_json(context.get_input())
     patience = Patience(until=request.deadline_at, intervals=request.intervals)
     end = yield from _back_up(context, request, patience)
-    # the word must be written whatever it is, so there is a day's patience for the storage to come back
-    insist = Patience(until=context.current_utc_datetime + dt.timedelta(days=1), intervals=request.intervals)
+    insist = _insist(context, request.intervals)
     written = yield from repeat(context, "end_run", end.to_json(), insist)
     if written.state is StepState.END:
         raise RuntimeError(f"the end of run {request.run_id} could not be recorded: {end.outcome}")
     return end.to_json()
+
+
+def _insist(context: Any, intervals: Intervals) -> Patience:
+    """Return a day's patience for storage to come back: the word must be written whatever it is."""
+    return Patience(until=context.current_utc_datetime + dt.timedelta(days=1), intervals=intervals)
 
 
 def _back_up(context: Any, request: BackupRequest, patience: Patience) -> Generator[Any, Any, RunEnd]:
@@ -68,7 +76,7 @@ def _back_up(context: Any, request: BackupRequest, patience: Patience) -> Genera
     operated = yield from operate(context, request, "begin_backup")
     polls = int(operated.value.get("polls", 0))
     if operated.state is StepState.END:
-        return _ended(request, operated, polls)
+        return _ended(request, operated, polls, operated.value.get("operation"))
     facts = {"request": request.to_json(), "prepared": prepared.value, "polls": polls}
     verified = yield from repeat(context, "verify_backup", facts, patience)
     if verified.state is StepState.END:
@@ -85,9 +93,16 @@ def _back_up(context: Any, request: BackupRequest, patience: Patience) -> Genera
     )
 
 
-def _ended(request: BackupRequest, result: StepResult, polls: int = 0) -> RunEnd:
-    outcome = result.outcome or Outcome.OUTCOME_UNKNOWN
-    return RunEnd(run_id=request.run_id, outcome=outcome, fault=result.fault, polls=polls)
+def _ended(
+    request: BackupRequest, result: StepResult, polls: int = 0, operation: dict[str, Any] | None = None
+) -> RunEnd:
+    return RunEnd(
+        run_id=request.run_id,
+        outcome=result.outcome or Outcome.OUTCOME_UNKNOWN,
+        fault=result.fault,
+        polls=polls,
+        operation=Operation.from_json(operation) if operation else None,
+    )
 
 
 def _start(context: Any, state: FleetState, service: str) -> Generator[Any, Any, dict[str, Any]]:

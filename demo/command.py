@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from demo import environment, interruption, journey, summary
+from demo import environment, interruption, summary
+from demo.environment import STANDBY
 from demo.faults import DemoFault, last_lines
 from demo.journey import Journey
 from demo.processes import Supervisor, write_json
@@ -64,13 +65,16 @@ def _play(folder: WorkFolder, supervisor: Supervisor, console: Console, options:
         except DemoFault as err:
             fault = err
     write_json(folder.path / "summary.json", summary.document(trip.findings))
-    code = _report(console, folder, trip, fault)
-    if options.keep and supervisor.is_well:
+    keep = options.keep and supervisor.is_well
+    code = _report(console, folder, trip, fault, keep=keep)
+    if keep:
         _stay(console, supervisor, trip, folder)
     return code
 
 
-def _report(console: Console, folder: WorkFolder, trip: Journey, fault: DemoFault | None) -> int:
+def _report(
+    console: Console, folder: WorkFolder, trip: Journey, fault: DemoFault | None, *, keep: bool
+) -> int:
     """Print the table and the verdict."""
     found = trip.findings
     if fault is None:
@@ -92,17 +96,17 @@ def _report(console: Console, folder: WorkFolder, trip: Journey, fault: DemoFaul
         good = "The backup is recorded and the standby equals the primary."
         console.print(Text(f"  {good}", style="green"), soft_wrap=True)
     console.print(f"  The same as JSON: {_near(folder.path / 'summary.json')}", soft_wrap=True)
-    app = found.addresses.get("primary.app", "")
-    console.print(
-        f"  Look further: make demo KEEP=1 leaves it all up; this time the app was at {app}/api/runs"
-    )
+    app = found.addresses.get("primary.app")
+    was = f"; this time the app was at {app}/api/runs" if app else ""
+    if not keep:
+        console.print(f"  Look further: make demo KEEP=1 leaves it all up{was}", soft_wrap=True)
     return 1 if reasons else 0
 
 
 def _stay(console: Console, supervisor: Supervisor, trip: Journey, folder: WorkFolder) -> None:
     """Leave everything up until Ctrl-C; the end of the demo is then what it was before."""
     console.print("\n  Everything is up until Ctrl-C. To try next:\n")
-    for line in journey.look_further(trip.findings, _near(folder.path / "ca" / "ca.pem")):
+    for line in look_further(trip.findings, _near(folder.path / "ca" / "ca.pem")):
         console.print(f"    {line}", soft_wrap=True)
     try:
         while True:
@@ -111,6 +115,22 @@ def _stay(console: Console, supervisor: Supervisor, trip: Journey, folder: WorkF
                 console.print(f"  ! {supervisor.notices.get()}")
     except interruption.Interrupted:
         console.print("\n  Ended.")
+
+
+def look_further(findings: summary.Findings, ca: Path) -> list[str]:
+    """Return commands to try next while everything is up."""
+    at = findings.addresses
+    body = (
+        f'{{"service": "{environment.PROTECTED}", "restorePoint": "latest", '
+        f'"target": "{STANDBY.service}", "confirm": "RESTORE {STANDBY.service}"}}'
+    )
+    return [
+        f"curl {at.get('primary.app')}/api/runs",
+        f"curl {at.get('standby.app')}/api/runs",
+        f"curl -i -H 'Content-Type: application/json' -d '{body}' {at.get('standby.app')}/api/restores",
+        f"curl {at.get('simulator.control')}/_sim/counts",
+        f"curl --cacert {ca} {at.get('simulator.arm')}/metadata/endpoints?api-version=2022-09-01",
+    ]
 
 
 def _tell(console: Console, fault: DemoFault) -> None:

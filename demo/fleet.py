@@ -113,9 +113,14 @@ def devhost(folder: WorkFolder, side: Side, settings: Mapping[str, str], ca: Pat
             *("--settings", str(own_settings), "--ready-file", str(file)),
         )
 
+    # A host that is killed again before it listens has no ready file: the port must be remembered here.
+    known_port = 0
+
     def again(ready: Mapping[str, Any]) -> Command:
+        nonlocal known_port
         file.unlink(missing_ok=True)
-        return command(urlsplit(str(ready.get("url", ""))).port or 0)
+        known_port = urlsplit(str(ready.get("url", ""))).port or known_port
+        return command(known_port)
 
     return Program(
         name=side.name,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-from pathlib import Path
 from typing import Any
 
 from demo import clock, environment, fleet, inventory, runs, seed, summary
@@ -44,6 +43,7 @@ class Journey:
         self.findings = summary.Findings(speed=speed, addresses={})
         self._rows: tuple[Row, ...] = ()
         self._shown: tuple[Row, ...] = ()
+        self._starts_when_fired = 0
 
     def run(self) -> None:
         """
@@ -69,7 +69,7 @@ class Journey:
         seeded = self._set_scene(arm)
         apps = self._wait_for_apps(programs)
         self._night(apps)
-        self._check_record(blobs, apps[PRIMARY.name])
+        self._check_record(blobs)
         self._judge(arm, seeded)
 
     def _start_storage(self) -> Storage:
@@ -154,8 +154,12 @@ class Journey:
         backup_run = restore_run = None
         while not (restore_run and restore_run.has_ended):
             if clock.elapsed_s() > deadline:
-                raise DemoFault("the night did not end in time", log=self._folder.log(PRIMARY.name))
-            backup_run = runs.pick_backup(primary.runs() or []) or backup_run
+                raise self._too_late(backup_run, restore_run)
+            found = primary.runs()
+            if self._is_firing_lost(found):
+                self._say("  ! no night had begun when the host was ended: the timer is fired again")
+                self._fire(primary, deadline)
+            backup_run = runs.pick_backup(found or []) or backup_run
             backup = _row(backup, backup_run)
             if backup_run and backup_run.has_ended:
                 if self.findings.backup is None:
@@ -168,18 +172,30 @@ class Journey:
         self._found(restore=self._ended(standby, restore_run, STANDBY.name, deadline))
         self._tick()
 
+    def _too_late(self, backup: Run | None, restore: Run | None) -> DemoFault:
+        """Say what the demo waited for in vain."""
+        side, what, run = (STANDBY, "restore", restore)
+        if backup is None or not backup.has_ended:
+            side, what, run = (PRIMARY, "backup", backup)
+        stood = f"it stood at {run.phase}, as far as its app told" if run else "its app told of none"
+        return DemoFault(f"the {what} did not end in time: {stood}", log=self._folder.log(side.name))
+
     def _fire(self, app: App, deadline: float) -> None:
-        """Fire the timer once: where no answer came, look for its run before firing again."""
+        """Fire the timer; where no answer came, again: a night that has begun is not begun twice."""
+        self._starts_when_fired = self._supervisor.starts(PRIMARY.name)
         while not app.fire(environment.TIMER):
-            found: list[Run] | None = None
-            while found is None:
-                if clock.elapsed_s() > deadline:
-                    raise DemoFault("the primary's app does not answer", log=self._folder.log(PRIMARY.name))
-                self._tick()
-                self._supervisor.wait(1.0)
-                found = app.runs()
-            if found:
-                return
+            if clock.elapsed_s() > deadline:
+                raise DemoFault("the primary's app does not answer", log=self._folder.log(PRIMARY.name))
+            self._tick()
+            self._supervisor.wait(LOOK_EVERY_S)
+
+    def _is_firing_lost(self, found: list[Run] | None) -> bool:
+        """
+        Tell whether the host died with our firing in its hands.
+
+        As the real one, it answers 202 before the function runs, and remembers nothing of it.
+        """
+        return found == [] and self._supervisor.starts(PRIMARY.name) != self._starts_when_fired
 
     def _ended(self, app: App, run: Run, name: str, deadline: float) -> summary.Ended:
         """
@@ -199,23 +215,22 @@ class Journey:
         if status != 200 or run.outcome != runs.GOOD:
             told = runs.told_failure(status, content)
             raise DemoFault(f"the {run.kind} ended as {run.outcome}: {told}", log=self._folder.log(name))
+        point = content.get("restorePoint") or {}
         return summary.Ended(
             run_id=run.run_id,
+            restore_point=point.get("name"),
             outcome=str(content["outcome"]),
             seconds=float(content["durationS"]),
             polls=int(content["polls"]),
             ended_at=str(content["endedAt"]),
         )
 
-    def _check_record(self, blobs: Blobs, app: App) -> None:
+    def _check_record(self, blobs: Blobs) -> None:
         """Read the record and its blob from storage, past the app."""
-        backup = self.findings.backup
-        answer = app.run(backup.run_id) if backup else None
-        point: Any = answer[1].get("restorePoint") if answer else None
-        name = point.get("name") if isinstance(point, dict) else point
+        name = self.findings.backup.restore_point if self.findings.backup else None
         if not name:
             raise DemoFault("the backup's run names no restore point", log=self._folder.log(PRIMARY.name))
-        self._found(recorded=blobs.read_recorded(str(name)))
+        self._found(recorded=blobs.read_recorded(name))
 
     def _judge(self, arm: Arm, seeded: dict[str, int]) -> None:
         """Compare the two services over ARM, and count the POSTs."""
@@ -269,19 +284,3 @@ def _row(row: Row, run: Run | None) -> Row:
         elapsed_s=run.elapsed_s,
         next_poll_s=runs.seconds_until(run.next_poll_at),
     )
-
-
-def look_further(findings: summary.Findings, ca: Path) -> list[str]:
-    """Return commands to try next while everything is up."""
-    at = findings.addresses
-    body = (
-        f'{{"service": "{environment.PROTECTED}", "restorePoint": "latest", '
-        f'"target": "{STANDBY.service}", "confirm": "RESTORE {STANDBY.service}"}}'
-    )
-    return [
-        f"curl {at.get('primary.app')}/api/runs",
-        f"curl {at.get('standby.app')}/api/runs",
-        f"curl -i -H 'Content-Type: application/json' -d '{body}' {at.get('standby.app')}/api/restores",
-        f"curl {at.get('simulator.control')}/_sim/counts",
-        f"curl --cacert {ca} {at.get('simulator.arm')}/metadata/endpoints?api-version=2022-09-01",
-    ]

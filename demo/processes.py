@@ -35,6 +35,12 @@ GRACE_S = 3.0
 
 LOOK_EVERY_S = 0.05
 
+ENTER_AND_RUN = 'echo "+$$" >&0; exec "$@" </dev/null'
+"""
+Standard input is the watchdog's pipe at first. The watchdog sees its end only when every process that was
+forked has written its line, so none can be missed, not even when the demo is killed in between.
+"""
+
 Ready = dict[str, Any]
 Command = tuple[str, ...]
 
@@ -90,6 +96,10 @@ class Supervisor:
             self._thread.start()
         self._wanted.put(program)
         self._wake.set()
+
+    def starts(self, name: str) -> int:
+        """Return how often a process has been started."""
+        return self._children[name].starts
 
     def wait_ready(self, program: Program) -> Ready:
         """
@@ -166,7 +176,7 @@ class Supervisor:
         program, code = child.program, child.process.returncode
         if child.is_noted:
             return
-        self._tell_watchdog("-", child.process.pid)
+        self._take_off(child.process.pid)
         never_ran = code >= 0 and program.ready() is None
         if program.again is None or never_ran:
             child.is_noted = True
@@ -177,24 +187,22 @@ class Supervisor:
             self._fail(DemoFault(text, log=program.log))
         else:
             self.notices.put(f"{program.title} {_ending(code)}: started again with the same state and port")
-            command = program.again(program.ready() or {})
-            child.process = self._spawn(program, command)
             child.starts += 1
+            child.process = self._spawn(program, program.again(program.ready() or {}))
             self._write_roster()
 
     def _spawn(self, program: Program, command: Command) -> subprocess.Popen[bytes]:
+        """Start a process that first enters itself in the watchdog's list, whatever becomes of us."""
         with program.log.open("ab") as log:
-            process = subprocess.Popen(
-                command,
+            return subprocess.Popen(
+                ("/bin/sh", "-c", ENTER_AND_RUN, "sh", *command),
                 cwd=program.folder,
                 env=dict(program.environment),
-                stdin=subprocess.DEVNULL,
+                stdin=self._watchdog.stdin if self._watchdog else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._tell_watchdog("+", process.pid)
-        return process
 
     def _fail(self, fault: DemoFault) -> None:
         self._fault = self._fault or fault
@@ -215,22 +223,24 @@ class Supervisor:
             text=True,
         )
 
-    def _tell_watchdog(self, sign: str, pid: int) -> None:
+    def _take_off(self, pid: int) -> None:
+        """Take an ended process off the watchdog's list."""
         pipe: IO[str] | None = self._watchdog.stdin if self._watchdog else None
         if pipe is not None:
             with contextlib.suppress(BrokenPipeError):
-                pipe.write(f"{sign}{pid}\n")
+                pipe.write(f"-{pid}\n")
                 pipe.flush()
 
     def _end_watchdog(self) -> None:
         if self._watchdog is None:
             return
         for child in self._children.values():
-            self._tell_watchdog("-", child.process.pid)
+            self._take_off(child.process.pid)
         if self._watchdog.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._watchdog.stdin.close()
         self._watchdog.wait()
+        self._watchdog = None
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -8,7 +8,7 @@ equals the primary, and each POST was sent once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
@@ -31,6 +31,8 @@ class Ended:
     seconds: float
     polls: int
     ended_at: str
+    restore_point: str | None = None
+    """The name of the point that it made or used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +50,16 @@ class Findings:
     differences: tuple[Difference, ...] | None = None
     """None: not compared."""
     compare_s: float = 0.0
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] | None = None
+    """None: not read."""
     fault: str | None = None
-    """What ended the demo early."""
+    """What ended the demo early; what was not looked at then is not judged."""
 
     @property
-    def backup_posts(self) -> int:
-        """How many backups ARM was asked for."""
-        return self.counts.get("POST backup", 0)
-
-    @property
-    def restore_posts(self) -> int:
-        """How many restores ARM was asked for."""
-        return self.counts.get("POST restore", 0)
+    def posts(self) -> tuple[int, int]:
+        """How many backups and how many restores ARM was asked for."""
+        counts = self.counts or {}
+        return counts.get("POST backup", 0), counts.get("POST restore", 0)
 
     @property
     def recovery_point_age_s(self) -> float | None:
@@ -73,7 +72,9 @@ class Findings:
 
 def faults(found: Findings) -> list[str]:
     """Return why the demo did not succeed; nothing if it did."""
-    reasons = [found.fault] if found.fault else []
+    if found.fault:
+        return [found.fault]
+    reasons = []
     if found.backup is None or found.backup.outcome != GOOD:
         reasons.append(f"the backup did not succeed ({found.backup.outcome if found.backup else 'no end'})")
     if found.recorded is None:
@@ -90,10 +91,9 @@ def faults(found: Findings) -> list[str]:
         reasons.append("the standby was not compared with the primary")
     elif found.differences:
         reasons.append(f"the standby differs from the primary in {len(found.differences)} entities")
-    if found.backup_posts != 1:
-        reasons.append(f"ARM was asked for {found.backup_posts} backups instead of one")
-    if found.restore_posts != 1:
-        reasons.append(f"ARM was asked for {found.restore_posts} restores instead of one")
+    for kind, count in zip(("backups", "restores"), found.posts, strict=True):
+        if count != 1:
+            reasons.append(f"ARM was asked for {count} {kind} instead of one")
     return reasons
 
 
@@ -129,7 +129,9 @@ def document(found: Findings) -> dict[str, Any]:
         "restoreDurationS": restore and restore.seconds,
         "entities": found.entities,
         "differences": None if found.differences is None else [one.to_json() for one in found.differences],
-        "counts": {"backupPosts": found.backup_posts, "restorePosts": found.restore_posts},
+        "counts": None
+        if found.counts is None
+        else dict(zip(("backupPosts", "restorePosts"), found.posts, strict=True)),
         "addresses": dict(found.addresses),
     }
 
@@ -178,7 +180,7 @@ def facts_table(found: Findings) -> Table:
         if seconds is not None:
             in_azure = clock.stretch(seconds, speed=found.speed)
             table.add_row(f"  {name}", f"{seconds:.1f} s, which stands for {in_azure} in Azure")
-    table.add_row("  POSTs seen by ARM", f"{found.backup_posts} backup, {found.restore_posts} restore")
+    table.add_row("  POSTs seen by ARM", "{} backup, {} restore".format(*found.posts))
     if found.differences is not None:
         table.add_row("  differences", _differences(found.differences, found.entities))
     return table

@@ -1,8 +1,9 @@
 """
 `python -m demo.watchdog`: ends the demo's processes when the demo itself was killed.
 
-It reads lines `+<pid>` and `-<pid>` from the demo. The end of the input means that the demo is gone, however
-it went; what is still on the list is killed then, with its process group.
+It reads lines: `+<pid>` from each process when it starts, `-<pid>` from the demo when one has ended. The end
+of the input means that the demo is gone, however it went; what is still on the list is killed then, with its
+process group.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ import azure.functions as func
 
 from operate_http import views
 from shared import http
-from shared.instances import DurableClient, InstanceState, instance_state
 from shared.core import layout, names
 from shared.core.errors import DrError, NotFoundError
 from shared.core.ports import Ports
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome, RunPhase, RunRecord
+from shared.instances import DurableClient, InstanceState, instance_state
 
 RUNS_SHOWN_MAX = 50
 POINTS_SHOWN_MAX = 200
@@ -39,7 +39,13 @@ async def get_run(req: func.HttpRequest, client: DurableClient, ports: Ports) ->
             raise NotFoundError("that is not the id of a run", hint="GET /api/runs lists the newest runs.")
         run, _ = await asyncio.to_thread(ports.runs.read, run_id)
         if run.phase is not RunPhase.ENDED:
-            shown = await _show(run, client, ports)
+            live = await _live(run, client)
+            if views.is_abandoned(run, live, ports.clock.now()):
+                run, _ = await asyncio.to_thread(ports.runs.read, run_id)
+                if run.phase is not RunPhase.ENDED:
+                    return _abandoned(run)
+                return await asyncio.to_thread(_final, run, ports)
+            shown = views.progress(run, live, ports.clock.now())
             location = http.run_url(req.url, run_id)
             headers = {"Location": location, "Retry-After": str(http.RETRY_AFTER_S)}
             return http.answer(202, shown, headers)
@@ -78,14 +84,32 @@ def _points(wanted: str | None, ports: Ports) -> list[dict[str, Any]]:
 async def _show(run: RunRecord, client: DurableClient, ports: Ports) -> dict[str, Any]:
     if run.phase is RunPhase.ENDED:
         return views.ended(run)
-    polling: InstanceState | None = None
-    if run.phase is RunPhase.RUNNING:
-        polling = await instance_state(client, names.follow_instance(run.run_id))
-    return views.progress(run, _custom(polling), ports.clock.now())
+    return views.progress(run, await _live(run, client), ports.clock.now())
 
 
-def _custom(state: InstanceState | None) -> dict[str, Any] | None:
-    return state.custom_status if state and isinstance(state.custom_status, dict) else None
+async def _live(run: RunRecord, client: DurableClient) -> views.Live | None:
+    """Ask Durable about a run; None while it cannot be asked, and then the record alone is shown."""
+    try:
+        driver = await instance_state(client, run.instance_id)
+        is_driven = driver.is_running and driver.is_of(run.run_id)
+        polling: InstanceState | None = None
+        if run.phase is RunPhase.RUNNING:
+            polling = await instance_state(client, names.follow_instance(run.run_id))
+    except Exception:  # noqa: BLE001 - Durable's client raises nothing more precise
+        return None
+    return views.Live(is_driven=is_driven, step=_custom(driver), polling=_custom(polling))
+
+
+def _custom(state: InstanceState | None) -> dict[str, Any]:
+    return state.custom_status if state and isinstance(state.custom_status, dict) else {}
+
+
+def _abandoned(run: RunRecord) -> func.HttpResponse:
+    message = (
+        f"nothing drives run {run.run_id} any more, and it has no outcome: its orchestration was ended from "
+        f"outside, or failed. It stood at {run.phase}; look at {run.subject.name} and at the blob"
+    )
+    return http.answer(424, http.envelope("RunAbandoned", message))
 
 
 def _final(run: RunRecord, ports: Ports) -> func.HttpResponse:

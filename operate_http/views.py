@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from shared.core.restore_points import RestorePoint
@@ -17,6 +19,9 @@ STATUS_OF_OUTCOME = {
 }
 """What a caller that follows the Location gets at the end. No 5xx: generic clients repeat those."""
 
+ABANDONED_AFTER_S = 300
+"""A run may be without a driver for moments: between its record and its start, or while a host restarts."""
+
 _MESSAGES = {
     RunPhase.REQUESTED: "checking the service before anything is sent",
     RunPhase.SUBMITTING: "asking Azure Resource Manager",
@@ -26,23 +31,42 @@ _MESSAGES = {
 }
 
 
-def progress(run: RunRecord, polling: dict[str, Any] | None, now: dt.datetime) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What Durable says of a run: whether something drives it, and the custom statuses of its parts."""
+
+    is_driven: bool
+    step: Mapping[str, Any]
+    polling: Mapping[str, Any]
+
+
+def is_abandoned(run: RunRecord, live: Live | None, now: dt.datetime) -> bool:
+    """Tell whether nothing drives a run that has no outcome, and has not for longer than a start takes."""
+    age = now - run.phase_at
+    return live is not None and not live.is_driven and age > dt.timedelta(seconds=ABANDONED_AFTER_S)
+
+
+def progress(run: RunRecord, live: Live | None, now: dt.datetime) -> dict[str, Any]:
     """
     Return a run that is at work.
 
     Args:
         run: as stored.
-        polling: custom status of the orchestration that polls for it, if there is one.
+        live: what Durable says of it; None if it could not be asked.
         now: aware UTC.
     """
-    polled = polling or {}
+    polled = live.polling if live else {}
+    waiting = live.step.get("waitingFor") if live else None
+    message = f"waiting: {waiting}" if waiting else _MESSAGES[run.phase]
+    if is_abandoned(run, live, now):
+        message = "nothing drives this run any more; its outcome is not known"
     return {
         **_head(run),
         "outcome": None,
         "elapsedS": round((now - run.requested_at).total_seconds()),
         "polls": polled.get("polls", run.polls),
         "nextPollAt": polled.get("nextPollAt") if run.phase is RunPhase.RUNNING else None,
-        "message": _MESSAGES[run.phase],
+        "message": message,
     }
 
 

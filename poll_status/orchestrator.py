@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Generator
 from typing import Any
 
@@ -49,6 +50,10 @@ def _poll_once(context: Any, state: FollowState) -> Generator[Any, Any, Operatio
 def _progress(state: FollowState) -> dict[str, Any]:
     return {
         "polls": state.polls,
-        "nextPollAt": state.next_at.isoformat() if state.next_at else None,
+        "nextPollAt": _iso(state.next_at) if state.next_at else None,
         "fault": state.last_fault.code if state.last_fault else None,
     }
+
+
+def _iso(at: dt.datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

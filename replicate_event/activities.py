@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 from shared import telemetry
@@ -14,6 +15,9 @@ from shared.core.requests import RestoreRequest
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome
 from shared.core.steps import StepResult, attempt, done
+
+RUNS_READ_MAX = 5
+"""Replications of one standby run one after the other, and each records its replica within a minute."""
 
 
 def choose_replication(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
@@ -34,12 +38,14 @@ def _choose(wish: dict[str, Any], ports: Ports) -> StepResult:
         return _ignored(f"no standby of {point.service} is in {ports.plan.region}")
     if not service.ref.is_same_as(point.source):
         return _ignored("the point is of another service than the plan names")
-    newest = max((replica.point_started_at for replica in _replicas(service.name, ports)), default=None)
-    if newest is not None and newest >= point.started_at:
-        return _ignored("the standby holds this point, or a newer one")
     received_at = dt.datetime.fromisoformat(wish["receivedAt"])
+    run_id = names.run_id("replicate", service.name, received_at, because=wish["key"])
+    newest = max((replica.point_started_at for replica in _replicas(service.name, ports)), default=None)
+    is_held = newest is not None and newest >= point.started_at
+    if is_held or any(held >= point.name for held in _just_restored(service.name, run_id, ports)):
+        return _ignored("the standby holds this point, or a newer one")
     request = RestoreRequest(
-        run_id=names.run_id("replicate", service.name, received_at, because=wish["key"]),
+        run_id=run_id,
         kind="replicate",
         service=service.name,
         target=service.standby.ref,
@@ -84,6 +90,21 @@ def _record(request: RestoreRequest, ports: Ports) -> StepResult:
 def _replicas(service: str, ports: Ports) -> list[Replica]:
     records = ports.records()
     return [Replica.from_bytes(records.read(key)[0]) for key in records.keys(layout.replicas_prefix(service))]
+
+
+def _just_restored(service: str, own_run_id: str, ports: Ports) -> list[str]:
+    """
+    Return the points that the newest replications restored; their replicas may not be recorded yet.
+
+    Our own run is left out: it may have been started before, unnoticed, and is then to be followed.
+    """
+    pattern = re.compile(
+        rf"{layout.RUNS}(\d{{8}}T\d{{6}}Z-replicate-{re.escape(service)}-[0-9a-f]{{8}})\.json"
+    )
+    found = (pattern.fullmatch(key) for key in ports.records().keys(layout.RUNS))
+    ids = [match[1] for match in found if match and match[1] != own_run_id]
+    runs = [ports.runs.read(run_id)[0] for run_id in ids[-RUNS_READ_MAX:]]
+    return [run.restore_point for run in runs if run.outcome is Outcome.SUCCEEDED and run.restore_point]
 
 
 def _ignored(reason: str) -> StepResult:

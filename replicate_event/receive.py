@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from shared import telemetry
-from shared.instances import DurableClient, instance_state
 from shared.core import layout, names
 from shared.core.events import BlobCreated, Ignored, read_event
 from shared.core.ports import Ports
+from shared.instances import DurableClient, instance_state
 
 
 async def receive(text: str, client: DurableClient, ports: Ports) -> None:

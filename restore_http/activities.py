@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from shared.core import guards, layout
@@ -15,7 +16,7 @@ from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome, RunPhase, advance
 from shared.core.steps import StepResult, attempt, done, end
 from shared.core.submission import Evidence
-from shared.submit import submit_once
+from shared.submit import replace_run, submit_once
 
 
 def check_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
@@ -59,6 +60,11 @@ def begin_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
     def look() -> Evidence:
         if ports.arm.service_state(request.target).is_in_transition:
             return Evidence(in_transition=True, effect_seen=None)
+        posted_at = ports.runs.read(request.run_id)[0].posted_at
+        grace = dt.timedelta(seconds=request.intervals.evidence_grace_s)
+        if posted_at is not None and ports.clock.now() - posted_at < grace:
+            # a target that equals the point may have done so before, with the restore about to begin
+            return Evidence(in_transition=False, effect_seen=None)
         expected = _expected(request.point, ports)
         if expected is None:
             return Evidence(in_transition=False, effect_seen=None)
@@ -85,7 +91,7 @@ def verify_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
 def _verify(request: RestoreRequest, ports: Ports) -> StepResult:
     run, etag = ports.runs.read(request.run_id)
     if run.phase is not RunPhase.VERIFYING:
-        ports.runs.replace(advance(run, RunPhase.VERIFYING, ports.clock.now()), etag)
+        replace_run(ports, advance(run, RunPhase.VERIFYING, ports.clock.now()), etag)
     target = ports.arm.service_state(request.target)
     if target.is_in_transition:
         raise ServiceBusyError(f"service {request.target.name} is {target.provisioning_state}")

@@ -9,12 +9,12 @@ import azure.functions as func
 
 from restore_http.request import RestoreRefusedError, read_request
 from shared import http
-from shared.instances import DurableClient
-from shared.core.errors import DrError, ServiceBusyError
+from shared.core.errors import DrError, ServiceBusyError, UnavailableError
 from shared.core.lro import Fault
 from shared.core.ports import Ports
 from shared.core.requests import RestoreRequest
 from shared.core.runs import Outcome, RunPhase, advance
+from shared.instances import DurableClient
 from shared.start import Started, start_run
 
 
@@ -32,9 +32,9 @@ async def start_restore(
     """
     try:
         request = await asyncio.to_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
-        word = await start_run(ports, client, request)
+        word = await _start(request, client, ports)
         if word is Started.BUSY:
-            await asyncio.to_thread(_close, request, ports)
+            await asyncio.to_thread(_close, request, ports, "another run was at work on the service")
             raise ServiceBusyError(
                 f"another run is at work on {request.target.name}; nothing was started",
                 hint="GET /api/runs shows it. Ask again when it has ended.",
@@ -46,6 +46,7 @@ async def start_restore(
             for finding in err.findings
         ]
         message = f"{err.message}: " + "; ".join(finding.message for finding in err.findings)
+        message += f". {err.hint}" if err.hint else ""
         return http.answer(err.http_status, http.envelope(err.code, message, details))
     except DrError as err:
         return http.failure(err)
@@ -54,12 +55,29 @@ async def start_restore(
     return http.answer(202, body, {"Location": location, "Retry-After": str(http.RETRY_AFTER_S)})
 
 
-def _close(request: RestoreRequest, ports: Ports) -> None:
-    """End the record of a run that lost the race for its service; none was written if it was busy before."""
+async def _start(request: RestoreRequest, client: DurableClient, ports: Ports) -> Started:
+    """Start the run; one that cannot be started must not look for ever as if it were at work."""
+    try:
+        return await start_run(ports, client, request)
+    except Exception as err:
+        await asyncio.to_thread(_close, request, ports, "the orchestration could not be started")
+        if isinstance(err, DrError):
+            raise
+        raise UnavailableError(  # Durable's client raises nothing more precise
+            "the restore could not be started, because Durable Functions did not take it",
+            hint="Ask again; if it repeats, look at the host's log and its storage account.",
+            code="StartFailed",
+        ) from err
+
+
+def _close(request: RestoreRequest, ports: Ports, reason: str) -> None:
+    """End the record of a run that was not started; none was written if its service was busy before."""
     try:
         run, etag = ports.runs.read(request.run_id)
+        if run.phase is not RunPhase.REQUESTED:
+            return  # it was started after all
         now = ports.clock.now()
-        fault = Fault(code="ServiceBusy", message="another run was at work on the service")
+        fault = Fault(code="NotStarted", message=reason)
         ended = advance(run, RunPhase.ENDED, now, outcome=Outcome.REFUSED, fault=fault, ended_at=now)
         ports.runs.replace(ended, etag)
     except DrError:

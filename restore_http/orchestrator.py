@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Generator
 from typing import Any
 
+from shared.core.lro import Operation
 from shared.core.requests import RestoreRequest
 from shared.core.runs import Outcome, RunEnd
 from shared.core.steps import Patience, StepResult, StepState, repeat
@@ -39,7 +40,7 @@ def _restore(context: Any, request: RestoreRequest, patience: Patience) -> Gener
     operated = yield from operate(context, request, "begin_restore")
     polls = int(operated.value.get("polls", 0))
     if operated.state is StepState.END:
-        return _ended(request, operated, polls)
+        return _ended(request, operated, polls, operated.value.get("operation"))
     verified = yield from repeat(context, "verify_restore", request.to_json(), patience)
     if verified.state is StepState.END:
         return _ended(request, verified, polls)
@@ -48,12 +49,14 @@ def _restore(context: Any, request: RestoreRequest, patience: Patience) -> Gener
     )
 
 
-def _ended(request: RestoreRequest, result: StepResult, polls: int = 0) -> RunEnd:
-    outcome = result.outcome or Outcome.OUTCOME_UNKNOWN
+def _ended(
+    request: RestoreRequest, result: StepResult, polls: int = 0, operation: dict[str, Any] | None = None
+) -> RunEnd:
     return RunEnd(
         run_id=request.run_id,
-        outcome=outcome,
+        outcome=result.outcome or Outcome.OUTCOME_UNKNOWN,
         fault=result.fault,
         polls=polls,
+        operation=Operation.from_json(operation) if operation else None,
         restore_point=request.point.name,
     )

@@ -15,7 +15,7 @@ from shared.core.errors import DrError, RequestError
 from shared.core.plan import ProtectedService, Standby
 from shared.core.ports import Ports
 from shared.core.requests import RestoreRequest
-from shared.core.restore_points import LATEST, RestorePoint, choose
+from shared.core.restore_points import RestorePoint, choose
 from shared.core.services import ServiceRef
 
 BODY_HINT = (
@@ -47,7 +47,8 @@ class RestoreRefusedError(DrError):
     """A restore request that was not accepted, with everything that speaks against it."""
 
     def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("the restore was not started")
+        is_malformed = any(finding.code == "RequestInvalid" for finding in findings)
+        super().__init__("the restore was not started", hint=BODY_HINT if is_malformed else "")
         self.findings = tuple(findings)
         # malformed before unknown before refused: the caller mends them in this order
         order = (400, 404, 409)
@@ -66,19 +67,20 @@ def read_request(content: bytes, request_id: str, ports: Ports) -> RestoreReques
         ports: plan, records, Azure Resource Manager, clock.
 
     Raises:
-        RequestError: not JSON, or not of the shape.
-        RestoreRefusedError: everything else, all at once.
+        RequestError: not a JSON object.
+        RestoreRefusedError: everything else, all at once: what is missing or malformed, what is
+            unknown, and what the guards say, as far as the rest of the body lets them be asked.
         TemporaryError, AccessError: the records or the target could not be read.
     """
-    body = _parse(content)
-    findings: list[Finding] = []
-    service = ports.plan.service(body.service)
-    if service is None:
+    wanted, findings = _parse(content)
+    name = wanted.get("service")
+    service = ports.plan.service(name) if name else None
+    if name and service is None:
         known = ", ".join(item.name for item in ports.plan.services[:20])
-        findings.append(_unknown("ServiceNotFound", "service", f"{body.service} is not in the plan: {known}"))
-    target = _target(service, body, findings) if service else None
-    point = _point(service, body, ports, findings) if service else None
-    _confirmation(body, findings)
+        findings.append(_unknown("ServiceNotFound", "service", f"{name} is not in the plan: {known}"))
+    target = _target(service, wanted, ports, findings) if service else None
+    point = _point(service, wanted, ports, findings) if service else None
+    _confirmation(wanted, findings)
     if target is not None and point is not None:
         _guard(point, target, ports, findings)
     if findings or service is None or service.standby is None or target is None or point is None:
@@ -109,36 +111,60 @@ def _wish(
     )
 
 
-def _parse(content: bytes) -> RestoreBody:
+def _parse(content: bytes) -> tuple[dict[str, str], list[Finding]]:
+    """Return the fields that can be used, by their names in JSON, and what is wrong with the others."""
     try:
         data: Any = json.loads(content)
-    except (ValueError, UnicodeDecodeError) as err:
+    except (ValueError, RecursionError) as err:  # UnicodeDecodeError is a ValueError
         raise RequestError("the body is not JSON", faults=[("$", str(err))], hint=BODY_HINT) from err
+    faults: list[tuple[str, str]] = []
     try:
-        return RestoreBody.model_validate(data)
+        RestoreBody.model_validate(data)
     except ValidationError as err:
         faults = faults_of(err, data)
-        raise RequestError("the body is not usable", faults=faults, hint=BODY_HINT) from err
+        if not isinstance(data, dict):
+            raise RequestError("the body is not usable", faults=faults, hint=BODY_HINT) from err
+    unusable = {where for where, _ in faults}
+    names_in_json = [str(field.alias) for field in RestoreBody.model_fields.values()]
+    wanted = {name: data[name] for name in names_in_json if name in data and f"$.{name}" not in unusable}
+    findings = [
+        Finding(status=400, code=RequestError.code, target=where, message=f"{where} {what}")
+        for where, what in faults
+    ]
+    return wanted, findings
 
 
-def _target(service: ProtectedService, body: RestoreBody, findings: list[Finding]) -> ServiceRef | None:
-    target = guards.known_target(service, body.target)
+def _target(
+    service: ProtectedService, wanted: dict[str, str], ports: Ports, findings: list[Finding]
+) -> ServiceRef | None:
+    if "target" not in wanted:
+        return None
+    target = guards.known_target(service, wanted["target"])
     if target is None:
         standby = service.standby.ref.name if service.standby else "none is planned"
-        message = f"{body.target} is not the standby of {service.name}: {standby}"
+        message = f"{wanted['target']} is not the standby of {service.name}: {standby}"
         findings.append(_unknown("TargetNotFound", "target", message))
+    elif target.region != ports.plan.region:
+        # runs of one service exclude each other only within one app
+        message = (
+            f"{target.name} is in {target.region}: ask the app of that region, this is {ports.plan.region}'s"
+        )
+        findings.append(Finding(status=409, code="OtherRegion", target="target", message=message))
     return target
 
 
 def _point(
-    service: ProtectedService, body: RestoreBody, ports: Ports, findings: list[Finding]
+    service: ProtectedService, wanted: dict[str, str], ports: Ports, findings: list[Finding]
 ) -> RestorePoint | None:
+    name = wanted.get("restorePoint")
+    if name is None:
+        return None
     points = restore_points(service, ports)
-    point = choose(points, body.restore_point)
+    point = choose(points, name)
     if point is None:
-        known = ", ".join(item.name for item in points[-5:]) or "there is none yet"
-        what = "there is no restore point yet" if body.restore_point == LATEST else f"the newest are: {known}"
-        message = f"{body.restore_point} is not a restore point of {service.name}; {what}"
+        known = ", ".join(item.name for item in points[-5:])
+        what = f"the newest are: {known}" if points else "there is none yet"
+        message = f"{name} is not a restore point of {service.name}; {what}"
         findings.append(_unknown("RestorePointNotFound", "restorePoint", message))
     return point
 
@@ -150,11 +176,14 @@ def restore_points(service: ProtectedService, ports: Ports) -> list[RestorePoint
     return [RestorePoint.from_bytes(records.read(key)[0]) for key in keys]
 
 
-def _confirmation(body: RestoreBody, findings: list[Finding]) -> None:
-    wanted = f"RESTORE {body.target}"
-    if body.confirm != wanted:
-        what = "is missing" if not body.confirm else "does not say so"
-        message = f'confirm {what}: a restore replaces all that the target holds; send "confirm": "{wanted}"'
+def _confirmation(wanted: dict[str, str], findings: list[Finding]) -> None:
+    expected = f"RESTORE {wanted.get('target', '<target>')}"
+    said = wanted.get("confirm", "")
+    if said != expected:
+        what = "does not say so" if said else "is missing"
+        message = (
+            f'confirm {what}: a restore replaces all that the target holds; send "confirm": "{expected}"'
+        )
         findings.append(Finding(status=400, code="ConfirmationMissing", target="confirm", message=message))
 
 

@@ -7,12 +7,13 @@ import logging
 from typing import Any
 
 from shared import telemetry
-from shared.instances import DurableClient, instance_state
-from shared.core.errors import ConflictError, NotFoundError, TemporaryError
+from shared.core.errors import NotFoundError, ProtocolError
 from shared.core.fleet import ActiveRun
 from shared.core.ports import Ports
 from shared.core.runs import Outcome, RunEnd, RunPhase, RunRecord, advance
 from shared.core.steps import StepResult, attempt, done
+from shared.instances import DurableClient, instance_state
+from shared.submit import replace_run
 
 
 async def run_states(question: dict[str, Any], client: DurableClient, ports: Ports) -> dict[str, Any]:
@@ -33,7 +34,9 @@ async def run_states(question: dict[str, Any], client: DurableClient, ports: Por
         # in this order: a run that ends between the two looks is seen as driven, not as lost
         state = await instance_state(client, run.instance_id)
         end = await asyncio.to_thread(_end_of, run.run_id, ports)
-        looks.append({"runId": run.run_id, "end": end, "driven": state.is_running})
+        # all runs of a service share the instance: one that works for another run does not drive this one
+        driven = state.is_running and (state.input is None or state.is_of(run.run_id))
+        looks.append({"runId": run.run_id, "end": end, "driven": driven})
     return {"v": 1, "runs": looks}
 
 
@@ -51,14 +54,12 @@ def _end(end: RunEnd, ports: Ports) -> StepResult:
         "outcome": end.outcome,
         "fault": end.fault,
         "polls": end.polls,
+        "operation": end.operation or run.operation,
         "restore_point": end.restore_point or run.restore_point,
         "warnings": end.warnings,
         "ended_at": now,
     }
-    try:
-        ports.runs.replace(advance(run, RunPhase.ENDED, now, **changes), etag)
-    except ConflictError as err:
-        raise TemporaryError("the run record changed meanwhile", code="Conflict") from err
+    replace_run(ports, advance(run, RunPhase.ENDED, now, **changes), etag)
     _log(run, end)
     return done()
 
@@ -80,8 +81,8 @@ def _log(run: RunRecord, end: RunEnd) -> None:
 def _end_of(run_id: str, ports: Ports) -> dict[str, Any] | None:
     try:
         run, _ = ports.runs.read(run_id)
-    except NotFoundError:
-        return None
+    except (NotFoundError, ProtocolError):
+        return None  # gone or not readable: one such record must not hide the other runs from the night
     if run.outcome is None:
         return None
     return RunEnd(

@@ -63,18 +63,26 @@ async def start_exclusively(
     `start_new` would silently replace a running instance on some backends, so its state is asked
     first. Two callers may still both see none; the host then refuses the second, which is the same no.
 
+    Args:
+        client: Durable's client.
+        function: the orchestrator.
+        instance_id: of the service.
+        payload: holds `runId`.
+
     Returns:
-        Whether it was started.
+        Whether it was started, or this very run is at work there already.
     """
     if (await instance_state(client, instance_id)).is_running:
         return False
     try:
         await client.start_new(function, instance_id, payload)
     except Exception:
-        # the SDK raises plain exceptions; only the host can tell whether the other caller won
-        if (await instance_state(client, instance_id)).is_running:
-            return False
-        raise
+        # the SDK raises plain exceptions; only the host can tell whether the other caller won, or
+        # whether it was started and only the answer was lost
+        state = await instance_state(client, instance_id)
+        if not state.is_running:
+            raise
+        return state.is_of(payload["runId"])
     return True
 
 

@@ -20,6 +20,7 @@ _WORDS = {
 }
 
 _HINTS = {
+    FollowResult.FAILED: "This is Azure's verdict on the operation; nothing but its text tells more.",
     FollowResult.DENIED: (
         "Give the app's identity Microsoft.ApiManagement/service/operationresults/read on the service. "
         "The operation itself goes on; whether it succeeded can be seen from the service and the blob."
@@ -42,7 +43,8 @@ def operate(
 
     Returns:
         DONE with `polls` when Azure Resource Manager says that it succeeded, or when its effect was
-        found without a Location; END with the word otherwise.
+        found without a Location; END with the word otherwise, and with `polls` and the `operation`
+        followed last if it came to polling.
     """
     patience = Patience(until=request.deadline_at, intervals=request.intervals)
     began = yield from repeat(context, begin, request.to_json(), patience)
@@ -75,6 +77,10 @@ def _read_end(followed: FollowEnd) -> StepResult:
         return done(polls=followed.polls)
     fault = followed.fault or Fault(code="StillRunning", message="not over at the deadline")
     if not fault.hint:
-        fault = fault.model_copy(update={"hint": _HINTS.get(followed.result, "")})
+        hint = _HINTS[followed.result]
+        if fault.correlation_id:
+            hint += f" Azure support asks for correlation id {fault.correlation_id}."
+        fault = fault.model_copy(update={"hint": hint})
     result = end(_WORDS[followed.result], fault)
-    return result.model_copy(update={"value": {"polls": followed.polls}})
+    value = {"polls": followed.polls, "operation": followed.operation.to_json()}
+    return result.model_copy(update={"value": value})

@@ -6,10 +6,10 @@ import asyncio
 import enum
 
 from shared import telemetry
-from shared.instances import DurableClient, instance_state, start_exclusively
 from shared.core.ports import Ports
 from shared.core.requests import BackupRequest, RestoreRequest
 from shared.core.runs import RunPhase
+from shared.instances import DurableClient, instance_state, start_exclusively
 
 
 class Started(enum.StrEnum):

@@ -11,7 +11,15 @@ from collections.abc import Callable
 
 from shared import telemetry
 from shared.core import submission
-from shared.core.errors import AccessError, ConfigError, ConflictError, ProtocolError, UnavailableError
+from shared.core.errors import (
+    AccessError,
+    ConfigError,
+    ConflictError,
+    DrError,
+    ProtocolError,
+    TemporaryError,
+    UnavailableError,
+)
 from shared.core.lro import Fault, read_submission
 from shared.core.ports import Ports
 from shared.core.requests import BackupRequest, RestoreRequest
@@ -41,28 +49,52 @@ def submit_once(
         DONE with `operation` to poll, or with `settled` when it is over without a Location;
         RETRY while it cannot be told or the service is busy; END with the word.
     """
-    run, etag = ports.runs.read(request.run_id)
-    earlier = _look_back(ports, request, run, etag, look)
+    before, etag = ports.runs.read(request.run_id)
+    earlier = _look_back(ports, request, before, etag, look)
     if earlier is not None:
         return earlier
-    try:
-        run = submission.intend(run, ports.clock.now())
-        etag = ports.runs.replace(run, etag)
-    except ConflictError as err:
-        # another execution of this very step is at work; it has the right of way
-        return retry(fault_of(err), unproven=Outcome.OUTCOME_UNKNOWN)
-    changed, result = _post(ports, request, action, backup_name, run)
-    if changed is not run:
-        ports.runs.replace(changed, etag)
+    run = submission.intend(before, ports.clock.now())
+    etag = replace_run(ports, run, etag)  # another execution of this very step has the right of way
+    changed, result = _post(ports, request, action, backup_name, before, run)
+    unwritten = _keep(ports, changed, etag) if changed is not run else None
     telemetry.log(
         telemetry.Event.RUN_SUBMITTED,
         run_id=run.run_id,
         service=run.service,
         reason=result.state.value,
         code=result.fault.code if result.fault else None,
+        message=f"the record could not be written: {unwritten.code}" if unwritten else None,
         posts=changed.posts,
     )
     return result
+
+
+def replace_run(ports: Ports, run: RunRecord, etag: str) -> str:
+    """
+    Write a run that must not have changed since it was read; return the new ETag.
+
+    Raises:
+        TemporaryError: it changed; the step runs again and reads what is there now. That may be our own
+            write: storage clients repeat one whose answer was lost, and then find another ETag.
+    """
+    try:
+        return ports.runs.replace(run, etag)
+    except ConflictError as err:
+        raise TemporaryError("the run record changed meanwhile", code="Conflict") from err
+
+
+def _keep(ports: Ports, run: RunRecord, etag: str) -> DrError | None:
+    """
+    Write what the answer to the POST changed; return why that was not possible.
+
+    Raising here would throw away an answer that cannot be had again. The orchestration has it all the
+    same, and if even that is lost the record still says that a POST is on its way.
+    """
+    try:
+        ports.runs.replace(run, etag)
+    except DrError as err:
+        return err
+    return None
 
 
 def _look_back(
@@ -73,6 +105,9 @@ def _look_back(
     look: Callable[[], Evidence],
 ) -> StepResult | None:
     """Return what an earlier execution of this step already came to; None: the POST may be sent."""
+    if run.phase is RunPhase.ENDED:
+        fault = run.fault or Fault(code="RunEnded", message="the run had ended before anything was sent")
+        return end(run.outcome or Outcome.OUTCOME_UNKNOWN, fault)
     if run.operation is not None:
         return done(operation=run.operation.to_json())
     if run.phase is RunPhase.VERIFYING:
@@ -84,19 +119,37 @@ def _look_back(
     if weighed is Weighed.POST:
         return None
     if weighed is Weighed.SETTLED:
-        ports.runs.replace(submission.settle(run, now), etag)
+        replace_run(ports, submission.settle(run, now), etag)
         return done(settled=True)
     if weighed is Weighed.GIVE_UP:
         fault = Fault(code="NoTrace", message=f"{run.posts} requests left no trace")
         return end(Outcome.OUTCOME_UNKNOWN, fault)
     fault = Fault(code="AnswerLost", message="the answer to the request was lost; looking for its effect")
-    return retry(fault, unproven=Outcome.OUTCOME_UNKNOWN, after_s=request.intervals.poll_default_s)
+    # with growing pauses: an operation of hours is looked for a hundred times, not five hundred
+    return retry(fault, unproven=Outcome.OUTCOME_UNKNOWN)
 
 
 def _post(
-    ports: Ports, request: BackupRequest | RestoreRequest, action: str, backup_name: str, run: RunRecord
+    ports: Ports,
+    request: BackupRequest | RestoreRequest,
+    action: str,
+    backup_name: str,
+    before: RunRecord,
+    run: RunRecord,
 ) -> tuple[RunRecord, StepResult]:
-    """Send the POST and return what it changes; `run` already says that one may be on its way."""
+    """
+    Send the POST and return what it changes.
+
+    Args:
+        ports: Azure Resource Manager and the clock.
+        request: the wish.
+        action: `backup` or `restore`.
+        backup_name: the blob.
+        before: the run as it was; it is so again if this POST was certainly never sent. An earlier one of
+            unknown fate stays on record then, and the run cannot be called refused.
+        run: the run as written, which says that a POST may be on its way.
+    """
+    unsent = Outcome.REFUSED if before.posted_at is None else Outcome.OUTCOME_UNKNOWN
     try:
         response = ports.arm.start(request.subject, action, request.storage, backup_name)
         answer = read_submission(
@@ -105,9 +158,9 @@ def _post(
     except UnavailableError as err:
         if err.maybe_sent:
             return run, retry(fault_of(err), unproven=Outcome.OUTCOME_UNKNOWN)
-        return submission.withdraw(run, ports.clock.now()), retry(fault_of(err), unproven=Outcome.REFUSED)
+        return before, retry(fault_of(err), unproven=unsent)
     except (AccessError, ConfigError) as err:  # no token or no key: nothing was sent
-        return submission.withdraw(run, ports.clock.now()), end(Outcome.REFUSED, fault_of(err))
+        return before, end(unsent, fault_of(err))
     except ProtocolError as err:
         # accepted, but the Location cannot be trusted: only evidence can tell how it ends
         return run, retry(fault_of(err), unproven=Outcome.OUTCOME_UNKNOWN)

@@ -69,6 +69,16 @@ def ports() -> Wiring:
 
 
 def report_configuration() -> None:
-    """Log every fault of the settings when the app starts; it still starts, and each call says so again."""
-    for fault in settings.faults():
-        telemetry.log(telemetry.Event.CONFIG_INVALID, level=logging.ERROR, message=str(fault))
+    """
+    Log every fault of the settings when the app starts, a line each.
+
+    The app still starts, so that its functions do not vanish; each call names the faults again.
+    """
+    for error in settings.faults():
+        for where, what in error.faults:
+            telemetry.log(
+                telemetry.Event.CONFIG_INVALID,
+                level=logging.ERROR,
+                code=error.code,
+                message=f"{error.message}: {where} {what}",
+            )

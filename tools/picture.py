@@ -19,7 +19,9 @@ from rich.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "demo.svg"
-COLUMNS = 124
+COLUMNS = 140
+"""Wider than the demo's longest line; the picture is as wide as that line."""
+
 SHOWN_AT = re.compile(r"restore\s+\S+\s+Running\s+1\d(\.\d)? s")
 """The moment whose table is kept: the restore has run for ten to twenty seconds."""
 
@@ -94,17 +96,19 @@ def picture_lines(output: str) -> list[str]:
     same = 0
     while same < min(len(middle), len(end)) and middle[same] == end[same].rstrip():
         same += 1
-    return [*middle, "", *end[same:]]
+    return [*middle, *end[same:]]
 
 
 def drawn(lines: list[str]) -> str:
     """Return the lines as SVG, without the web font that rich would ask for."""
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
-    while lines and not lines[-1].strip():
-        lines.pop()
-    for line in lines:
-        console.print(Text.from_ansi(line), soft_wrap=True)
-    svg = console.export_svg(title="make demo", unique_id="demo")
+    texts = [Text.from_ansi(line.rstrip()) for line in lines]
+    while texts and not texts[-1].plain.strip():
+        texts.pop()
+    width = max(text.cell_len for text in texts) + 1
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True)
+    for text in texts:
+        console.print(text, soft_wrap=True)
+    svg = console.export_svg(title="python -m demo", unique_id="demo")
     return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 

@@ -64,7 +64,12 @@ class ArmClient:
         return self._send("POST", url, body=body, refresh_token=True) if response.status == 401 else response
 
     def poll(self, location_url: str, *, refresh_token: bool) -> Response:
-        """Ask an operation's URL, exactly as it came."""
+        """
+        Ask an operation's URL as it came: nothing is escaped, unescaped, sorted or resolved.
+
+        One thing is out of our hands: urllib3 writes the hex digits of escapes in capitals, `%2f` as
+        `%2F`, which RFC 3986 (6.2.2.1) calls the same URL.
+        """
         return self._send("GET", location_url, refresh_token=refresh_token)
 
     def list_url(self, service: ServiceRef, path: str) -> str:

@@ -20,6 +20,9 @@ _T = TypeVar("_T")
 DOCUMENT_LENGTH_MAX = 64 * 1024 * 1024
 """Our records are kilobytes and an inventory of 10,000 entities is one megabyte."""
 
+CHUNK_LENGTH = 4 * 1024 * 1024
+"""Read at once. The SDK's own first piece is 32 MB, of which it holds several copies."""
+
 _JSON = ContentSettings(content_type="application/json")
 
 
@@ -29,7 +32,13 @@ class BlobContainer:
     def __init__(self, account_url: str, account: str, container: str, credential: TokenCredential) -> None:
         self._account = account
         self._client = ContainerClient(
-            account_url, container, credential=credential, connection_timeout=10, read_timeout=60
+            account_url,
+            container,
+            credential=credential,
+            connection_timeout=10,
+            read_timeout=60,
+            max_single_get_size=CHUNK_LENGTH,
+            max_chunk_get_size=CHUNK_LENGTH,
         )
 
     @property

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
 from shared.core.clouds import Cloud
-from shared.core.errors import AccessError
+from shared.core.errors import AccessError, UnavailableError
 
 SIGN_IN_HINT = (
     "In Azure: enable the app's identity and name it in AZURE_CLIENT_ID if it is user-assigned. "
@@ -43,15 +43,30 @@ class Tokens:
                 to forget a token, so a new one is made, with an empty cache.
 
         Raises:
+            UnavailableError: the token service did not answer, or failed; nothing was sent anywhere else.
             AccessError: no token is to be had.
         """
         if refresh:
             self._credential = self._make()
         try:
             return f"Bearer {self._credential.get_token(self._scope).token}"
-        except ClientAuthenticationError as err:  # CredentialUnavailableError is one of these
+        except (AzureError, ValueError) as err:  # ValueError: what answered was no token service
+            if not isinstance(err, ClientAuthenticationError) or _is_outage(err):
+                raise UnavailableError(
+                    f"no token for {self._scope}: {type(err).__name__}",
+                    hint="The token service did not answer; this passes, or Azure's status page tells why.",
+                    code="TokenServiceUnavailable",
+                    maybe_sent=False,
+                ) from err
+            # CredentialUnavailableError is one of these
             raise AccessError(
                 f"no token for {self._scope}: {type(err).__name__}",
                 hint=SIGN_IN_HINT,
                 code="TokenUnavailable",
             ) from err
+
+
+def _is_outage(err: ClientAuthenticationError) -> bool:
+    """Tell whether the token service failed on its own side: azure-identity calls everything a refusal."""
+    status = getattr(err, "status_code", None)
+    return isinstance(status, int) and (status in {408, 429} or status >= 500)

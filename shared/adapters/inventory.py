@@ -12,6 +12,9 @@ from shared.core.inventory import COLLECTIONS, Collection, Inventory, entity_of
 from shared.core.lro import same_origin
 from shared.core.services import ServiceRef
 
+NOT_IN_THIS_TIER = frozenset({"MethodNotAllowedInPricingTier"})
+"""A 400 that says that the tier has no such list, as Standard has no self-hosted gateways: it is empty."""
+
 PAGES_MAX = 10_000
 """No service is near this; a nextLink that leads in a circle ends here."""
 
@@ -20,7 +23,7 @@ def take_inventory(client: ArmClient, service: ServiceRef, *, taken_at: dt.datet
     """
     Read all collections of a service.
 
-    A list that the service does not know (404: another tier or api-version) is empty. One that we may
+    A list that the service does not know (another tier or api-version) is empty. One that we may
     not read is named in `not_read`. Anything else passes as our own error, and nothing is returned.
 
     Raises:
@@ -38,10 +41,11 @@ def take_inventory(client: ArmClient, service: ServiceRef, *, taken_at: dt.datet
                     not_read.append(f"{path}: {reason}")
                 for resource in resources:
                     name, digest = entity_of(resource, service)
-                    # links such as a product's APIs come back under the API's own id
-                    name = name if name.startswith(f"/{path.lower()}/") else f"/{path.lower()}{name}"
-                    entities[name] = digest
                     own = str(resource.get("name") or name.rsplit("/", 1)[-1])
+                    if not name.startswith(f"/{path.lower()}/"):
+                        # a link, such as a product's API, comes back under the API's own id
+                        name = f"/{path}/{own}".lower()
+                    entities[name] = digest
                     following += [(child, f"{path}/{own}/{child.name}") for child in collection.children]
             jobs = following
     return Inventory(service=service, taken_at=taken_at, entities=entities, not_read=tuple(sorted(not_read)))
@@ -56,6 +60,10 @@ def _read_list(client: ArmClient, service: ServiceRef, path: str) -> tuple[list[
             page = _read_page(client, service, url, path)
         except NotFoundError:
             return [], ""
+        except ProtocolError as err:
+            if err.code in NOT_IN_THIS_TIER:
+                return [], ""
+            raise
         except AccessError as err:
             return [], err.code
         resources += page["value"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import requests
 from azure.core.exceptions import (
     AzureError,
@@ -28,16 +30,21 @@ from shared.core.lro import fault_of, read_retry_after
 from shared.core.ports import Clock
 from shared.core.response import Response
 
+WRAPPERS_MAX = 5
+"""Three are known."""
+
 
 def from_requests(err: requests.RequestException) -> DrError:
     """
     Translate a failure of transport to Azure Resource Manager.
 
-    A connection that was never made cannot have carried the request; after everything else it may
-    have arrived, and then it may have taken effect.
+    A connection that was never made, or to a server whose certificate was refused, cannot have carried
+    the request; after everything else it may have arrived, and then it may have taken effect. That
+    includes other failures of TLS, which can come after the handshake as well.
     """
-    never_sent = isinstance(err, requests.ConnectTimeout | requests.exceptions.SSLError) or (
-        isinstance(err, requests.ConnectionError) and _is_new_connection(err)
+    never_sent = isinstance(err, requests.ConnectTimeout) or (
+        isinstance(err, requests.ConnectionError)
+        and isinstance(_cause(err), NewConnectionError | ssl.SSLCertVerificationError)
     )
     kind = type(err).__name__
     return UnavailableError(
@@ -83,6 +90,11 @@ def from_storage(err: AzureError, what: str) -> DrError:
     return ProtocolError(text, code=code)
 
 
-def _is_new_connection(err: requests.ConnectionError) -> bool:
-    reason = err.args[0] if err.args else None
-    return isinstance(getattr(reason, "reason", reason), NewConnectionError)
+def _cause(err: BaseException) -> BaseException:
+    """Return what lies at the bottom: requests wraps urllib3, which wraps itself, and then ssl."""
+    for _ in range(WRAPPERS_MAX):
+        inner = getattr(err, "reason", None) or (err.args[0] if err.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        err = inner
+    return err

@@ -8,19 +8,25 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from shared.core.documents import Value
+from shared.core.locations import same_origin
 
 
 def _https_origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/") or parts.query:
+    if not _is_https(text) or urlsplit(text)[2:] not in {("", "", ""), ("/", "", "")}:
         raise ValueError("must be an https origin such as https://management.azure.com")
     return text.rstrip("/")
 
 
 def _account_url(text: str) -> str:
-    if not text.startswith("https://") or text.count("{account}") != 1:
-        raise ValueError("must start with https:// and contain {account} once")
+    filled = text.replace("{account}", "account")
+    if text.count("{account}") != 1 or not _is_https(filled) or any(urlsplit(filled)[3:]):
+        raise ValueError("must be an https URL that contains {account} once")
     return text.rstrip("/")
+
+
+def _is_https(text: str) -> bool:
+    """Tell whether a text is an https URL without user information, spaces or anything else in disguise."""
+    return text.startswith("https://") and " " not in text and same_origin(text, text)
 
 
 Origin = Annotated[str, AfterValidator(_https_origin)]
@@ -33,7 +39,6 @@ class Cloud(Value):
     audience: Origin
     authority: Origin
     blob_endpoint: Annotated[str, AfterValidator(_account_url)]
-    storage_audience: Origin = "https://storage.azure.com"
 
     @property
     def arm_scope(self) -> str:

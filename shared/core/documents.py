@@ -19,7 +19,10 @@ from shared.core.errors import ProtocolError
 
 
 def _to_utc(value: dt.datetime) -> dt.datetime:
-    return value.astimezone(dt.UTC)
+    try:
+        return value.astimezone(dt.UTC)
+    except OverflowError as err:
+        raise ValueError("lies outside the years 1 to 9999 in UTC") from err
 
 
 Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
@@ -67,7 +70,7 @@ class Document(Value):
         """
         try:
             parsed = json.loads(data)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise ProtocolError(f"stored {cls.__name__} is not JSON") from err
         return cls.from_json(parsed)
 
@@ -119,6 +122,8 @@ def json_path(parts: Sequence[str | int]) -> str:
 def _plain(message: str, kind: str) -> str:
     if kind == "union_tag_invalid":
         return "is not one of " + message.rpartition(": ")[2]
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        return "is not a JSON object"
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":

@@ -173,6 +173,6 @@ class ProtocolError(DrError):
 
 
 def cut(text: str) -> str:
-    """Cut foreign text to TEXT_LENGTH_MAX characters on one line."""
-    flat = " ".join(text.split())
+    """Cut foreign text to TEXT_LENGTH_MAX characters on one line, without anything a terminal would obey."""
+    flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return flat if len(flat) <= TEXT_LENGTH_MAX else flat[: TEXT_LENGTH_MAX - 1] + "…"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from shared.core.errors import ProtocolError
+from shared.core.errors import ProtocolError, cut
 
 BLOB_CREATED = "microsoft.storage.blobcreated"
 """Compared in lower case: the documentation has spelt event types in more than one way."""
@@ -42,7 +42,7 @@ def read_event(text: str) -> BlobCreated | Ignored:
     """
     try:
         body = json.loads(text)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise ProtocolError("the message is not JSON") from err
     if isinstance(body, list) and len(body) == 1:
         body = body[0]
@@ -50,7 +50,7 @@ def read_event(text: str) -> BlobCreated | Ignored:
         raise ProtocolError("the message is not one Event Grid event")
     kind = str(body.get("eventType") or body.get("type") or "")
     if kind.lower() != BLOB_CREATED:
-        return Ignored(reason=f"event type {kind[:80] or 'missing'}")
+        return Ignored(reason=f"event type {cut(kind)[:80] or 'missing'}")
     return _read_blob(body)
 
 
@@ -59,13 +59,18 @@ def _read_blob(body: dict[str, Any]) -> BlobCreated:
     url = data.get("url") if isinstance(data, dict) else None
     if not isinstance(url, str):
         raise ProtocolError("the event names no blob")
-    parts = urlsplit(url)
-    path = [unquote(part) for part in parts.path.split("/") if part]
+    try:
+        parts = urlsplit(url)
+    except ValueError as err:
+        raise ProtocolError("the event's url cannot be read") from err
     host = parts.hostname or ""
     # https://account.blob…/container/key in Azure, https://127.0.0.1:port/account/container/key in Azurite
-    account = host.split(".")[0] if ".blob." in host else (path.pop(0) if path else "")
-    if len(path) < 2 or not account:
+    path = parts.path.removeprefix("/")
+    if ".blob." in host:
+        path = f"{host.split('.')[0]}/{path}"
+    # what follows the container is the blob's name as it is: it may hold slashes, also two in a row
+    account, container, key = [unquote(part) for part in [*path.split("/", 2), "", ""][:3]]
+    if not account or not container or not key:
         raise ProtocolError("the event's url names no container and blob")
-    return BlobCreated(
-        event_id=str(body.get("id", ""))[:100], account=account, container=path[0], key="/".join(path[1:])
-    )
+    event_id = cut(str(body.get("id", "")))[:100]
+    return BlobCreated(event_id=event_id, account=account, container=container, key=key)

@@ -21,7 +21,7 @@ def _region(text: str) -> str:
 
 
 def _api_version(text: str) -> str:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-preview)?", text):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?", text):
         raise ValueError("is not an api-version such as 2024-05-01")
     if text < API_VERSION_FLOOR:
         raise ValueError(f"is older than {API_VERSION_FLOOR}, and older versions are retired")
@@ -56,7 +56,7 @@ else:
         r"[a-z0-9]{3,24}", "the name of a storage account: 3 to 24 lower-case letters and digits"
     )
     ContainerName = _matching(
-        r"[a-z0-9](?:-?[a-z0-9]){2,62}",
+        r"(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*",
         "the name of a container: 3 to 63 lower-case letters, digits and single hyphens",
     )
     PlanName = _matching(

@@ -12,6 +12,8 @@ from shared.core.plan import SETTING, ProtectedService
 from shared.core.restore_points import RestorePoint
 from shared.core.services import TIERS_WITH_BACKUP, ServiceRef, ServiceState
 
+_BROKEN = frozenset({"Failed", "Stopped", "Deleted", "Terminating", "TerminationFailed"})
+
 
 class Refusal(Value):
     """One guard's no: which guard, why, and what to do."""
@@ -31,7 +33,12 @@ def restore_refusals(
     point: RestorePoint, target: ServiceState, expected: ServiceRef, api_version: str, now: dt.datetime
 ) -> list[Refusal]:
     """Return why this point must not be restored into this target; empty: nothing speaks against it."""
-    found = [*_tier(target), *_region(target, expected), *_api_version(target, api_version)]
+    found = [
+        *_tier(target),
+        *_region(target, expected),
+        *_api_version(target, api_version),
+        *_broken(target),
+    ]
     if target.tier != point.tier:
         found.append(
             Refusal(
@@ -123,7 +130,7 @@ def _api_version(state: ServiceState, api_version: str) -> list[Refusal]:
 
 
 def _broken(state: ServiceState) -> list[Refusal]:
-    if state.provisioning_state not in {"Failed", "Stopped", "Deleted", "Terminating"}:
+    if state.provisioning_state not in _BROKEN:
         return []
     return [
         Refusal(

@@ -22,8 +22,9 @@ class Intervals(Value):
     """After the first of several faults of the read; doubles up to fault_max_s."""
     fault_max_s: int = Field(default=300, ge=1)
     busy_first_s: int = Field(default=60, ge=1)
-    """While somebody else's operation runs; doubles up to busy_max_s."""
+    """Between two tries of a POST while somebody else's operation runs and the answer names no time."""
     busy_max_s: int = Field(default=600, ge=1)
+    """The longest pause while a replication waits for its standby; pauses double up to it."""
     busy_patience_s: int = Field(default=4 * 3600, ge=1)
     """How long a run waits for its service before it is refused as busy."""
     evidence_grace_s: int = Field(default=120, ge=1)

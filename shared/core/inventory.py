@@ -30,7 +30,17 @@ _UNSTABLE = frozenset(
 )
 """Written by the service itself and not part of the configuration."""
 
-_SECRET = frozenset({"primaryKey", "secondaryKey", "password", "clientSecret", "instrumentationKey"})
+_SECRET = frozenset(
+    {
+        "primaryKey",
+        "secondaryKey",
+        "password",
+        "clientSecret",
+        "instrumentationKey",
+        "connectionString",
+        "parameter",  # of a backend's authorization header
+    }
+)
 """Never hashed either: a digest of a short secret can be tried out."""
 
 
@@ -116,7 +126,9 @@ def entity_of(resource: Mapping[str, Any], service: ServiceRef) -> tuple[str, st
         raise ProtocolError(f"a list of {service.name} holds an entity that is not under the service")
     content = _stable(resource.get("properties") or {}, service)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return resource_id[len(prefix) :].lower(), hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
+    # "surrogatepass": JSON can hold half a character, and that is no reason to fail
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return resource_id[len(prefix) :].lower(), digest[:DIGEST_LENGTH]
 
 
 def compare(expected: Iterable[Inventory], actual: Inventory) -> tuple[Difference, ...]:
@@ -138,17 +150,19 @@ def compare(expected: Iterable[Inventory], actual: Inventory) -> tuple[Differenc
         allowed = {inventory.entities.get(name) for inventory in wanted}
         value = actual.entities.get(name)
         if value not in allowed:
-            what = "missing" if value is None else "added" if allowed == {None} else "altered"
+            what = "missing" if value is None else "added" if allowed <= {None} else "altered"
             found.append(Difference(entity=name, what=what))
     return tuple(found)
 
 
 def _stable(value: Any, service: ServiceRef) -> Any:
     if isinstance(value, dict):
+        # a named value says itself that it is secret
+        hidden = _SECRET | {"value"} if value.get("secret") is True else _SECRET
         return {
             key: _stable(item, service)
             for key, item in value.items()
-            if key not in _UNSTABLE and key not in _SECRET and item is not None
+            if key not in _UNSTABLE and key not in hidden and item is not None
         }
     if isinstance(value, list):
         return [_stable(item, service) for item in value]
@@ -158,8 +172,10 @@ def _stable(value: Any, service: ServiceRef) -> Any:
 
 
 def _anonymous(text: str, service: ServiceRef) -> str:
-    text = re.sub(re.escape(service.resource_id), "~", text, flags=re.IGNORECASE)
-    host = rf"\b{re.escape(service.name)}(?=(?:\.[a-z]+)*\.azure-api\.)"
+    # a whole name each: contoso is not meant by contoso-eu, nor by my-contoso.azure-api.net
+    resource_id = rf"{re.escape(service.resource_id)}(?![a-z0-9-])"
+    text = re.sub(resource_id, "~", text, flags=re.IGNORECASE)
+    host = rf"(?<![a-z0-9-]){re.escape(service.name)}(?=(?:\.[a-z]+)*\.azure-api\.)"
     return re.sub(host, "~", text, flags=re.IGNORECASE)
 
 

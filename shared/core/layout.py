@@ -9,7 +9,7 @@ RESTORE_POINTS = "restore-points/"
 REPLICAS = "replicas/"
 RUNS = "runs/"
 
-_RESTORE_POINT = re.compile(r"^restore-points/(?P<service>[a-z][a-z0-9-]*)/(?P<name>[^/]+)\.json$")
+_RESTORE_POINT = re.compile(r"restore-points/(?P<service>[a-z][a-z0-9-]*)/(?P<name>[A-Za-z0-9._-]+)\.json")
 
 
 def restore_point_key(service: str, name: str) -> str:
@@ -54,5 +54,5 @@ def night_key(night: dt.date) -> str:
 
 def parse_restore_point_key(key: str) -> tuple[str, str] | None:
     """Return (service, name) of a restore point's record, or None for any other blob."""
-    match = _RESTORE_POINT.match(key)
+    match = _RESTORE_POINT.fullmatch(key)
     return (match["service"], match["name"]) if match else None

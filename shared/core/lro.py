@@ -13,22 +13,17 @@ Source: docs/azure-facts.md, "Backup and restore calls", "Polling" and "What off
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import enum
-import math
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from pydantic import Field
 
 from shared.core.documents import Document, Value
-from shared.core.errors import ProtocolError
-from shared.core.intervals import RETRY_AFTER_S_MAX, RETRY_AFTER_S_MIN
+from shared.core.locations import LOCATION_LENGTH_MAX as LOCATION_LENGTH_MAX
+from shared.core.locations import checked_location
+from shared.core.locations import same_origin as same_origin
 from shared.core.response import Response, read_error, read_error_json
-
-LOCATION_LENGTH_MAX = 4096
-"""Clients must accept URLs up to 4 KB; a longer one is a broken answer, not a URL to store."""
+from shared.core.retry_after import read_retry_after as read_retry_after
 
 BUSY_CODES = frozenset(
     {"servicelocked", "pessimisticconcurrencyconflict", "managementapirequestfailed", "conflictingoperation"}
@@ -47,6 +42,10 @@ class Follow(enum.StrEnum):
     ASYNC_OPERATION = "asyncOperation"
 
 
+_HEADERS = {Follow.LOCATION: "location", Follow.ASYNC_OPERATION: "azure-asyncoperation"}
+_BLANKS = " \t"
+
+
 class Operation(Document):
     """An accepted operation: the URL to poll, how it speaks, and when to ask next (None: we choose)."""
 
@@ -56,7 +55,7 @@ class Operation(Document):
 
 
 class Fault(Value):
-    """An error as data: code, message (cut, safe to log), and a hint for the operator."""
+    """An error as data, safe to log: code, message (cut where it is not our own), a hint for the operator."""
 
     code: str
     message: str = ""
@@ -102,6 +101,14 @@ class PollState(enum.StrEnum):
     NOT_FOUND = "notFound"
 
 
+_HTTP_FAULTS = {
+    401: PollState.UNAUTHENTICATED,
+    403: PollState.DENIED,
+    404: PollState.NOT_FOUND,
+    410: PollState.NOT_FOUND,
+}
+
+
 class OperationStatus(Document):
     """One answer to one poll; `operation` is what to ask next time."""
 
@@ -123,7 +130,7 @@ def read_submission(response: Response, *, request_url: str, now: dt.datetime) -
         A submission; `operation` is set exactly when its state is ACCEPTED.
 
     Raises:
-        ProtocolError: a Location of another origin, not http(s), or over 4 KB.
+        ProtocolError: a Location of another origin, not http(s), over 4 KB, or no URL.
     """
     retry_after_s = read_retry_after(response.headers, now)
     if 200 <= response.status < 300:
@@ -135,12 +142,13 @@ def read_submission(response: Response, *, request_url: str, now: dt.datetime) -
         return _read_synchronous_answer(response, operation)
     fault = fault_of(response)
     code = fault.code.lower()
-    if response.status == 429 or code in BUSY_CODES or (response.status < 500 and retry_after_s is not None):
+    if response.status == 408 or not 400 <= response.status < 500:
+        # a proxy, a time-out or a fault of the provider: it may have started before that
+        return Submission(state=SubmissionState.UNCLEAR, retry_after_s=retry_after_s, fault=fault)
+    if response.status in {425, 429} or code in BUSY_CODES or retry_after_s is not None:
         return Submission(state=SubmissionState.BUSY, retry_after_s=retry_after_s, fault=fault)
     if response.status in {401, 403}:
         return Submission(state=SubmissionState.DENIED, fault=fault)
-    if response.status == 408 or response.status >= 500 or response.status < 400:
-        return Submission(state=SubmissionState.UNCLEAR, retry_after_s=retry_after_s, fault=fault)
     return Submission(state=SubmissionState.REJECTED, fault=fault)
 
 
@@ -154,61 +162,29 @@ def read_poll(response: Response, *, operation: Operation, now: dt.datetime) -> 
 
     Args:
         response: status, lower-case headers, body.
-        operation: what was asked about; its URL is used verbatim, never parsed apart or rebuilt.
+        operation: what was asked about; its URL is used verbatim, never rebuilt.
         now: aware UTC; used when Retry-After is a date.
 
     Returns:
-        State, fault if any, and the operation to ask next: the newest Location that was sent, or
-        the one we had; `retry_after_s` in 1..600, or None when none was sent that can be read.
+        State, fault if any, and the operation to ask next: the newest URL if the operation goes on and
+        one was sent, else the one we had; `retry_after_s` in 1..600, or None when none can be read.
 
     Raises:
-        ProtocolError: a Location of another origin, not http(s), or over 4 KB.
+        ProtocolError: a Location of another origin, not http(s), over 4 KB, or no URL.
     """
-    following = _next_operation(response, operation, now)
-    if 300 <= response.status < 400:
-        return _read_redirect(response, operation, following)
+    asked = operation.model_copy(update={"retry_after_s": read_retry_after(response.headers, now)})
     if 200 <= response.status < 300:
-        return _read_success(response, following)
+        state, said = _read_success(response, asked.follow)
+        # only an answer that says "go on" may change the URL: an end stays one whatever its headers say
+        following = _newest(response, asked, _HEADERS[asked.follow]) if state is PollState.RUNNING else asked
+        return OperationStatus(state=state, operation=following, fault=said)
+    if 300 <= response.status < 400:
+        return _read_redirect(response, asked)
     fault = fault_of(response)
-    if response.status == 401:
-        return OperationStatus(state=PollState.UNAUTHENTICATED, operation=following, fault=fault)
-    if response.status == 403:
-        return OperationStatus(state=PollState.DENIED, operation=following, fault=fault)
-    if response.status in {404, 410}:
-        return OperationStatus(state=PollState.NOT_FOUND, operation=following, fault=fault)
-    if _is_verdict(response, following, fault):
-        return OperationStatus(state=PollState.FAILED, operation=following, fault=fault)
-    return OperationStatus(state=PollState.FAULT, operation=following, fault=fault)
-
-
-def read_retry_after(headers: Mapping[str, str], now: dt.datetime) -> int | None:
-    """
-    Return the wait that the answer asks for, in whole seconds bounded to 1..600.
-
-    Accepts milliseconds in `retry-after-ms` and `x-ms-retry-after-ms`, seconds (also with a
-    fraction, rounded up) and HTTP dates. 0 and dates in the past become 1. None means: nothing was
-    sent, or nothing that can be read.
-    """
-    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
-        seconds = _number(headers.get(name, ""))
-        if seconds is not None:
-            return _bounded(seconds / 1000)
-    text = headers.get("retry-after", "").strip()
-    seconds = _number(text)
-    if seconds is not None:
-        return _bounded(seconds)
-    try:
-        when = email.utils.parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=dt.UTC)
-    return _bounded((when - now).total_seconds())
-
-
-def same_origin(url: str, other: str) -> bool:
-    """Tell whether scheme, host and port agree (default ports filled in, host compared without case)."""
-    return _origin(url) == _origin(other)
+    state = _HTTP_FAULTS.get(response.status, PollState.FAULT)
+    if _is_verdict(response, asked, fault):
+        state = PollState.FAILED
+    return OperationStatus(state=state, operation=asked, fault=fault)
 
 
 def fault_of(response: Response) -> Fault:
@@ -223,7 +199,7 @@ def _read_synchronous_answer(response: Response, operation: Operation | None) ->
     """Read a 2xx that is over at once, or that says neither what runs nor that it is over."""
     try:
         body = response.json()
-    except (ValueError, UnicodeDecodeError):
+    except ValueError:
         body = None
     state, fault = _state_in(body)
     if operation is not None and state is not PollState.FAILED:
@@ -236,36 +212,44 @@ def _read_synchronous_answer(response: Response, operation: Operation | None) ->
     return Submission(state=SubmissionState.UNCLEAR, fault=missing)
 
 
-def _read_success(response: Response, following: Operation) -> OperationStatus:
-    if response.status == 202:
-        return OperationStatus(state=PollState.RUNNING, operation=following)
+def _read_success(response: Response, follow: Follow) -> tuple[PollState, Fault | None]:
+    if response.status == 202 and follow is Follow.LOCATION:
+        return PollState.RUNNING, None
     try:
         body = response.json()
-    except (ValueError, UnicodeDecodeError):
+    except ValueError:
         unreadable = Fault(code="BodyUnreadable", message=f"answer {response.status} is not JSON")
-        return OperationStatus(state=PollState.FAULT, operation=following, fault=unreadable)
-    if following.follow is Follow.ASYNC_OPERATION and not (isinstance(body, dict) and body.get("status")):
-        missing = Fault(code="StatusMissing", message="the operation's status answer has no status")
-        return OperationStatus(state=PollState.FAULT, operation=following, fault=missing)
-    state, fault = _state_in(body)
-    return OperationStatus(state=state, operation=following, fault=fault)
+        return (PollState.RUNNING, None) if response.status == 202 else (PollState.FAULT, unreadable)
+    if follow is Follow.ASYNC_OPERATION and not (isinstance(body, dict) and body.get("status")):
+        if response.status == 202:
+            return PollState.RUNNING, None
+        return PollState.FAULT, Fault(
+            code="StatusMissing", message="the operation's status answer has no status"
+        )
+    return _state_in(body)
 
 
 def _state_in(body: Any) -> tuple[PollState, Fault | None]:
-    """Find what a 2xx body says: an operation's `status`, else the resource's `provisioningState`."""
-    if not isinstance(body, dict):
+    """Find what a 2xx body says: an operation's `status`, and the resource's `provisioningState`."""
+    if body is None:
         return PollState.SUCCEEDED, None
+    if not isinstance(body, dict):
+        return PollState.FAULT, Fault(code="BodyUnexpected", message="the answer's body is not an object")
     properties = body.get("properties")
     provisioning = properties.get("provisioningState") if isinstance(properties, dict) else None
+    envelope = read_error_json(body.get("error"))
     for said in (body.get("status"), provisioning):
-        if not isinstance(said, str) or not said:
+        if said is None or said == "":
             continue
+        if not isinstance(said, str):
+            return PollState.FAULT, Fault(code="StatusUnreadable", message="the status is not a text")
         if said.lower() in _STATUS_FAILED:
-            envelope = read_error_json(body.get("error"))
             code, message = (envelope.code, envelope.message) if envelope else (f"Operation{said}", "")
             return PollState.FAILED, Fault(code=code, message=message)
         if said.lower() not in _STATUS_SUCCEEDED:
             return PollState.RUNNING, None
+    if envelope is not None:  # an error under a 200 is no reason to call it success
+        return PollState.FAILED, Fault(code=envelope.code, message=envelope.message)
     return PollState.SUCCEEDED, None
 
 
@@ -281,11 +265,13 @@ def _is_verdict(response: Response, following: Operation, fault: Fault) -> bool:
         and response.status in _HTTP_VERDICTS
         and read_error(response) is not None
         and fault.code.lower() not in BUSY_CODES
-        and "retry-after" not in response.headers
+        and following.retry_after_s is None
+        and "retry-after" not in response.headers  # one that cannot be read says "later" as well
     )
 
 
-def _read_redirect(response: Response, asked: Operation, following: Operation) -> OperationStatus:
+def _read_redirect(response: Response, asked: Operation) -> OperationStatus:
+    following = _newest(response, asked, "location")
     if following.location_url == asked.location_url:
         fault = Fault(code=f"Http{response.status}", message="redirected to nowhere new")
         return OperationStatus(state=PollState.FAULT, operation=following, fault=fault)
@@ -294,70 +280,17 @@ def _read_redirect(response: Response, asked: Operation, following: Operation) -
 
 def _operation_of(response: Response, request_url: str, retry_after_s: int | None) -> Operation | None:
     """Return the operation that a POST's answer names; Azure-AsyncOperation is preferred if sent."""
-    for header, follow in (
-        ("azure-asyncoperation", Follow.ASYNC_OPERATION),
-        ("location", Follow.LOCATION),
-    ):
-        sent = response.headers.get(header, "").strip()
+    for follow in (Follow.ASYNC_OPERATION, Follow.LOCATION):
+        sent = response.headers.get(_HEADERS[follow], "").strip(_BLANKS)
         if sent:
-            url = _checked_url(sent, request_url)
+            url = checked_location(sent, request_url)
             return Operation(location_url=url, follow=follow, retry_after_s=retry_after_s)
     return None
 
 
-def _next_operation(response: Response, operation: Operation, now: dt.datetime) -> Operation:
-    """Return what to ask next; only an answer that says "go on" may change the URL."""
-    header = "location" if operation.follow is Follow.LOCATION else "azure-asyncoperation"
-    if 300 <= response.status < 400:
-        header = "location"
-    goes_on = response.status == 202 or 300 <= response.status < 400
-    if operation.follow is Follow.ASYNC_OPERATION:
-        goes_on = response.status < 400
-    sent = response.headers.get(header, "").strip() if goes_on else ""
-    url = _checked_url(sent, operation.location_url) if sent else operation.location_url
-    return operation.model_copy(
-        update={"location_url": url, "retry_after_s": read_retry_after(response.headers, now)}
-    )
-
-
-def _checked_url(sent: str, asked: str) -> str:
-    """Return the URL as sent (a relative one resolved), refused unless it stays at the origin asked."""
-    url = sent if urlsplit(sent).scheme else urljoin(asked, sent)
-    if len(url) > LOCATION_LENGTH_MAX:
-        raise ProtocolError(f"the operation's URL has {len(url)} characters, {LOCATION_LENGTH_MAX} at most")
-    if not same_origin(url, asked):
-        raise ProtocolError(
-            f"the operation's URL points to {_shown_origin(url)}, not to {_shown_origin(asked)}",
-            hint="No token was sent there. Check the proxy or endpoint between this app and Azure.",
-            code="ForeignLocation",
-        )
-    return url
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.username is not None or parts.password is not None:
-        port = -1  # user information in a URL is a classic way to disguise its host
-    default = {"https": 443, "http": 80}.get(parts.scheme.lower())
-    return parts.scheme.lower(), (parts.hostname or "").lower(), default if port is None else port
-
-
-def _shown_origin(url: str) -> str:
-    scheme, host, port = _origin(url)
-    return f"{scheme}://{host[:80]}:{port}"
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _bounded(seconds: float) -> int:
-    return min(RETRY_AFTER_S_MAX, max(RETRY_AFTER_S_MIN, math.ceil(seconds)))
+def _newest(response: Response, asked: Operation, header: str) -> Operation:
+    """Return the operation under the URL that the answer names, or as it is."""
+    sent = response.headers.get(header, "").strip(_BLANKS)
+    if not sent:
+        return asked
+    return asked.model_copy(update={"location_url": checked_location(sent, asked.location_url)})

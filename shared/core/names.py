@@ -1,7 +1,9 @@
 """
-Names that this app makes. All sort by time, all are legal where they are used, none is ever used twice.
+Names that this app makes. All are legal where they are used, and none is used for two things.
 
-A backup's name holds the second of its wish, so that no backup overwrites another one.
+Names of backups and ids of runs begin with, or hold, the second of their wish, and so sort by time.
+
+No backup overwrites another one, since its name says which service and which second it is of.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import re
 STAMP_FORMAT = "%Y%m%dT%H%M%SZ"
 BACKUP_SUFFIX = ".apimbackup"
 
-_BACKUP = re.compile(r"^(?P<service>[a-z][a-z0-9-]*)_(?P<stamp>\d{8}T\d{6}Z)\.apimbackup$")
-_RUN_ID = re.compile(r"^\d{8}T\d{6}Z-(backup|restore|replicate)-[a-z][a-z0-9-]*(-[0-9a-f]{8})?$")
+_BACKUP = re.compile(r"(?P<service>[a-z][a-z0-9-]*)_(?P<stamp>[0-9]{8}T[0-9]{6}Z)\.apimbackup")
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-(backup|restore|replicate)-[a-z][a-z0-9-]*")
 
 
 def stamp(at: dt.datetime) -> str:
@@ -31,7 +33,7 @@ def backup_name(service: str, wished_at: dt.datetime) -> str:
 
 def is_own_backup(name: str) -> bool:
     """Tell whether a blob name is one of ours; others are never touched."""
-    return _BACKUP.match(name) is not None
+    return _BACKUP.fullmatch(name) is not None
 
 
 def run_id(kind: str, service: str, wished_at: dt.datetime, *, because: str = "") -> str:
@@ -51,7 +53,7 @@ def run_id(kind: str, service: str, wished_at: dt.datetime, *, because: str = ""
 
 def is_run_id(text: str) -> bool:
     """Tell whether a text could be an id made by run_id; anything else is never used as a blob name."""
-    return len(text) <= 100 and _RUN_ID.match(text) is not None
+    return len(text) <= 100 and _RUN_ID.fullmatch(text) is not None
 
 
 def service_instance(resource_id: str) -> str:

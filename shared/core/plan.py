@@ -105,8 +105,8 @@ class Plan(Document):
     region: Region
     cloud: Literal["public", "usgovernment", "china"] | Cloud = "public"
     api_version: ApiVersion = API_VERSION_DEFAULT
-    concurrency: int = Field(default=10, ge=1, le=100)
-    deadline_hours: int = Field(default=8, ge=1, le=48)
+    concurrency: int = Field(default=10, ge=1, le=100, strict=True)
+    deadline_hours: int = Field(default=8, ge=1, le=48, strict=True)
     regions: dict[Region, RecordsStorage] = Field(min_length=1)
     services: tuple[ProtectedService, ...] = Field(min_length=1, max_length=SERVICES_MAX)
 
@@ -138,13 +138,13 @@ def parse_plan(text: str, *, origin: str = SETTING) -> Plan:
     hint = "See docs/plan.md; docs/plan.schema.json lets an editor check the plan while it is written."
     try:
         data = json.loads(text)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         where = f"line {err.lineno}, column {err.colno}" if isinstance(err, json.JSONDecodeError) else "$"
         raise ConfigError(f"the plan in {origin} is not JSON", faults=[(where, str(err))], hint=hint) from err
     faults: list[tuple[str, str]] = []
     plan: Plan | None = None
     try:
-        plan = Plan.model_validate(data)
+        plan = Plan.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as err:
         faults = faults_of(err, data)
     faults += _disagreements(data)
@@ -161,7 +161,8 @@ def _disagreements(data: Any) -> list[tuple[str, str]]:
     named together with those of shape.
     """
     plan = _as_dict(data)
-    regions = {canonical_region(name) for name in _as_dict(plan.get("regions"))}
+    spelt = [(f"$.regions.{name}", canonical_region(name)) for name in _as_dict(plan.get("regions"))]
+    regions = {region for _, region in spelt}
     services = plan.get("services")
     ends: list[tuple[str, Any]] = [("$", {"region": plan.get("region")})]
     names: list[tuple[str, Any]] = []
@@ -175,6 +176,7 @@ def _disagreements(data: Any) -> list[tuple[str, str]]:
         [(f"{at}.resourceId", end.get("resourceId")) for at, end in ends],
         "is named twice; a service has one part in one plan",
     )
+    faults += _repeated(spelt, "is named twice; West Europe and westeurope are one region")
     for at, end in ends:
         region = end.get("region")
         if isinstance(region, str) and canonical_region(region) not in regions:

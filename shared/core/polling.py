@@ -113,9 +113,9 @@ def _remember(state: FollowState, status: OperationStatus, now: dt.datetime) -> 
 
 
 def _delay_s(state: FollowState, status: OperationStatus) -> int:
-    if state.refresh_token:
-        return 1
     asked = status.operation.retry_after_s
+    if state.refresh_token:
+        return asked or 1
     if state.faults_in_row == 0:
         return asked or state.intervals.poll_default_s
     pause = backoff_s(state.faults_in_row - 1, state.intervals.fault_first_s, state.intervals.fault_max_s)

@@ -29,11 +29,15 @@ class Response:
             ValueError: there is a body and it is not JSON.
         """
         text = self.body.decode("utf-8-sig", errors="strict").strip()
-        return json.loads(text) if text else None
+        try:
+            return json.loads(text) if text else None
+        except RecursionError as err:
+            raise ValueError("the body is nested too deeply") from err
 
     def correlation_id(self) -> str:
         """Return the id that Azure support asks for, or an empty string."""
-        return self.headers.get("x-ms-correlation-request-id") or self.headers.get("x-ms-request-id", "")
+        found = self.headers.get("x-ms-correlation-request-id") or self.headers.get("x-ms-request-id", "")
+        return cut(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ def read_error(response: Response) -> ErrorEnvelope | None:
     """Return the error envelope of an answer, or None if it carries none that can be read."""
     try:
         body = response.json()
-    except (ValueError, UnicodeDecodeError):
+    except ValueError:
         return None
     return read_error_json(body)
 
@@ -58,7 +62,7 @@ def read_error_json(body: object) -> ErrorEnvelope | None:
     if not isinstance(body, dict):
         return None
     inner = body.get("error", body)
-    if not isinstance(inner, dict) or not isinstance(inner.get("code"), str) or not inner["code"]:
+    if not isinstance(inner, dict) or not isinstance(inner.get("code"), str) or not cut(inner["code"]):
         return None
     message = inner.get("message")
     return ErrorEnvelope(code=cut(inner["code"]), message=cut(message if isinstance(message, str) else ""))

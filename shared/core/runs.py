@@ -96,18 +96,20 @@ class RunEnd(Document):
     outcome: Outcome
     fault: Fault | None = None
     polls: int = 0
+    operation: Operation | None = None
+    """What was followed last, if anything was: its URL may have moved since the POST."""
     restore_point: str | None = None
     warnings: tuple[str, ...] = ()
 
 
 def advance(run: RunRecord, phase: RunPhase, at: dt.datetime, **changes: Any) -> RunRecord:
     """
-    Return the run in its next phase.
+    Return the run in its next phase, or in the same one with other facts.
 
     Raises:
-        ValueError: the table does not know this step.
+        ValueError: the table does not know this step, or the run has ended: its word stays.
     """
-    if phase is not run.phase and phase not in TRANSITIONS[run.phase]:
+    if phase not in TRANSITIONS[run.phase] and (phase is not run.phase or phase is RunPhase.ENDED):
         raise ValueError(f"a run does not go from {run.phase} to {phase}")
     return run.model_copy(update={"phase": phase, "phase_at": at, **changes})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Self
 
+from pydantic import ValidationError
+
 from shared.core.documents import Document
 from shared.core.errors import ProtocolError
 
@@ -12,12 +14,18 @@ TIERS_WITH_BACKUP = ("Developer", "Basic", "Standard", "Premium")
 """The only tiers that can be backed up and restored; see docs/azure-facts.md, "Tiers". Compared exactly."""
 
 _ARM_ID = re.compile(
-    r"^/subscriptions/(?P<subscription>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-    r"/resourceGroups/(?P<group>[^/]{1,90})"
+    r"/subscriptions/(?P<subscription>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+    r"/resourceGroups/(?P<group>(?u:[\w.()-]{0,89}[\w()-]))"
     r"/providers/Microsoft\.ApiManagement"
-    r"/service/(?P<name>[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?)$",
-    re.IGNORECASE,
+    r"/service/(?P<name>[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?)",
+    re.IGNORECASE | re.ASCII,
 )
+
+
+_SETTLED = frozenset(
+    {"Succeeded", "Failed", "Canceled", "Created", "Stopped", "Deleted", "TerminationFailed"}
+)
+"""Provisioning states that do not change by themselves; any other one, also an unknown one, may."""
 
 
 class ServiceRef(Document):
@@ -43,7 +51,7 @@ def check_resource_id(text: str) -> str:
     Raises:
         ValueError: it is not one; says what one looks like.
     """
-    if not _ARM_ID.match(text):
+    if not _ARM_ID.fullmatch(text):
         raise ValueError(
             "is not the id of an API Management service; it looks like /subscriptions/<guid>/resourceGroups/"
             "<group>/providers/Microsoft.ApiManagement/service/<name>"
@@ -71,7 +79,7 @@ class ServiceState(Document):
     @property
     def is_in_transition(self) -> bool:
         """Whether something runs on the service; our own backup is seen like this as well."""
-        return self.provisioning_state not in {"Succeeded", "Failed", "Canceled", "Created", "Stopped"}
+        return self.provisioning_state not in _SETTLED
 
     @classmethod
     def from_resource(cls, body: Any) -> Self:
@@ -79,7 +87,7 @@ class ServiceState(Document):
         Read the service resource of a 200.
 
         Raises:
-            ProtocolError: id, location or sku are not where they belong.
+            ProtocolError: id, location or sku are not where they belong, or anything is of another kind.
         """
         try:
             properties = body.get("properties") or {}
@@ -95,5 +103,5 @@ class ServiceState(Document):
                 gateway_url=properties.get("gatewayUrl"),
                 etag=body.get("etag"),
             )
-        except (KeyError, TypeError, AttributeError) as err:
+        except (KeyError, TypeError, AttributeError, ValidationError) as err:
             raise ProtocolError("the service resource has no id, location or sku") from err

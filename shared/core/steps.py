@@ -21,7 +21,7 @@ from shared.core.lro import Fault
 from shared.core.runs import Outcome
 
 CRASHES_MAX = 3
-"""A step that dies without a result (a worker lost, a bug) is repeated so often, and then given up."""
+"""So many deaths in a row without a result (a worker lost, a bug), and a step is given up."""
 
 
 class StepState(enum.StrEnum):
@@ -54,6 +54,7 @@ class OrchestrationContext(Protocol):
     def current_utc_datetime(self) -> dt.datetime: ...
     def call_activity(self, name: str, input_: Any) -> Any: ...
     def create_timer(self, fire_at: dt.datetime) -> Any: ...
+    def set_custom_status(self, status: Any) -> None: ...
 
 
 class Patience(Document):
@@ -127,14 +128,19 @@ def repeat(
             if crashes >= CRASHES_MAX:
                 return _given_up(result)
         else:
+            crashes = 0
             result = StepResult.from_json(answer)
         if result.state is not StepState.RETRY:
+            if tries:
+                context.set_custom_status({"step": activity})
             return result
         now = context.current_utc_datetime
         if now >= patience.until:
             return _given_up(result)
         pause = backoff_s(tries, patience.intervals.fault_first_s, patience.intervals.fault_max_s)
         at = now + dt.timedelta(seconds=result.retry_after_s or pause)
+        # what an operator is shown meanwhile
+        context.set_custom_status({"step": activity, "waitingFor": _in_short(result.fault)})
         yield context.create_timer(min(at, patience.until))
         tries += 1
 
@@ -143,6 +149,10 @@ def _given_up(result: StepResult) -> StepResult:
     return StepResult(
         state=StepState.END, outcome=result.outcome or Outcome.OUTCOME_UNKNOWN, fault=result.fault
     )
+
+
+def _in_short(fault: Fault | None) -> str:
+    return (fault.message or fault.code) if fault else "another try"
 
 
 def _first_line(err: Exception) -> str:

@@ -63,7 +63,13 @@ def intend(run: RunRecord, now: dt.datetime) -> RunRecord:
 
 
 def withdraw(run: RunRecord, now: dt.datetime) -> RunRecord:
-    """Return the run after a POST that certainly started nothing."""
+    """
+    Return the run after a POST that certainly started nothing.
+
+    Earlier POSTs of unknown fate stay on record, and evidence of them is looked for again.
+    """
+    if run.posts > 1:
+        return advance(run, run.phase, now, posts=run.posts - 1)
     return advance(run, RunPhase.REQUESTED, now, posted_at=None, posts=run.posts - 1)
 
 
@@ -88,11 +94,13 @@ def after_post(
     if state is SubmissionState.BUSY:
         wait_s = submission.retry_after_s or intervals.busy_first_s
         if run.posts > 1:  # an earlier POST of ours may be what the service is busy with
-            return run, retry(fault, unproven=Outcome.OUTCOME_UNKNOWN, after_s=wait_s)
+            return withdraw(run, now), retry(fault, unproven=Outcome.OUTCOME_UNKNOWN, after_s=wait_s)
         return withdraw(run, now), retry(fault, unproven=Outcome.REFUSED, after_s=wait_s)
-    if state is SubmissionState.DENIED:
+    is_denied = state is SubmissionState.DENIED
+    if is_denied:
         fault = fault.model_copy(update={"hint": DENIED_HINT})
     if run.posts > 1:
         # refused now says nothing about the earlier POST; what that one left is looked for again
         return run, end(Outcome.OUTCOME_UNKNOWN, fault)
-    return withdraw(run, now), end(Outcome.FAILED, fault)
+    # a missing right says nothing about the backup: nothing was changed, and nobody judged it
+    return withdraw(run, now), end(Outcome.REFUSED if is_denied else Outcome.FAILED, fault)

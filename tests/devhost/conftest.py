@@ -30,7 +30,8 @@ class Process:
         self.popen = subprocess.Popen(
             command, env=env, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         for line in self.popen.stdout:
@@ -41,7 +42,11 @@ class Process:
     def wait_for_line(self, text):
         """Return the next line that holds a text; lines before it are used up."""
         while True:
-            line = self._fresh.get(timeout=WAIT_MAX_S)
+            try:
+                line = self._fresh.get(timeout=WAIT_MAX_S)
+            except queue.Empty:
+                self.kill()
+                raise AssertionError(f"no line with '{text}':\n" + "\n".join(self.lines)) from None
             if line is None:
                 raise AssertionError("the process ended:\n" + "\n".join(self.lines))
             if text in line:
@@ -52,8 +57,11 @@ class Process:
         self.popen.wait()
 
     def interrupt(self):
+        """End the process as Ctrl-C does; return its exit code once every line was read."""
         self.popen.send_signal(signal.SIGINT)
-        return self.popen.wait(timeout=WAIT_MAX_S)
+        code = self.popen.wait(timeout=WAIT_MAX_S)
+        self._reader.join()
+        return code
 
     def stop(self):
         if self.popen.poll() is None:
@@ -62,6 +70,7 @@ class Process:
                 self.popen.wait(timeout=10)
         if self.popen.poll() is None:
             self.kill()
+        self._reader.join()
         self.popen.stdout.close()
 
 

@@ -525,6 +525,29 @@ def test_retries_among_other_tasks_keep_their_ids_apart():
         assert host.check_determinism("m") == 1
 
 
+def test_a_failed_retry_that_arrives_with_another_result_keeps_its_ids():
+    """Two results at once, the second a failed attempt: SDK and host deal the same ids in between."""
+    tries = []
+
+    def mixed(context):
+        plain = context.call_activity("plain", "x")
+        retried = context.call_activity_with_retry("flaky", df.RetryOptions(1_000, 3), "r")
+        yield context.task_any([plain, retried])
+        second = yield context.call_activity("plain", "y")
+        return [second, (yield retried)]
+
+    def flaky(name):
+        tries.append(name)
+        if len(tries) < 2:
+            raise RuntimeError("not yet")
+        return name
+
+    with host_of(mixed, {"flaky": flaky, "plain": lambda name: name}) as host:
+        done = host.run_until_done(host.start("mixed"))
+
+    assert done.output == ["y", "r"]
+
+
 def test_a_timer_longer_than_six_days_fires_at_its_time():
     """The SDK splits long timers; the parts end at the right moment."""
 

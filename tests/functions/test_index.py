@@ -96,7 +96,7 @@ BROKEN = {
             {"DR_PLAN": json.dumps(BROKEN), "DR_SPEED": "fast"},
             [
                 "DR_PLAN", "$.regions.northeurope.account", "$.services[0].resourceId",
-                "$.services[0].storage: is missing", "$.region: westeurope has no entry", "DR_SPEED",
+                "$.services[0].storage is missing", "$.region westeurope has no entry", "DR_SPEED",
             ],
             id="several-faults",
         ),

@@ -1,0 +1,166 @@
+"""What every Blobs and every Runs does, over memory like over Azurite."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from shared.adapters.runs import RunStore
+from shared.core.errors import ConflictError, NotFoundError
+from shared.core.runs import RunPhase, RunRecord, advance
+from shared.core.services import ServiceRef
+from tests.fakes.clock import START
+from tests.fakes.ports import resource_id
+
+
+def test_what_was_written_is_read(blobs):
+    """The bytes come back, with an ETag."""
+    blobs.create("a", b"one")
+
+    content, etag = blobs.read("a")
+    assert (content, bool(etag)) == (b"one", True)
+
+
+def test_create_is_create_only(blobs):
+    """A blob that exists is a conflict, and stays as it was."""
+    blobs.create("a", b"one")
+
+    with pytest.raises(ConflictError):
+        blobs.create("a", b"two")
+    assert blobs.read("a")[0] == b"one"
+
+
+def test_put_overwrites(blobs):
+    """Written whether it exists or not."""
+    for content in (b"one", b"two"):
+        blobs.put("a", content)
+
+    assert blobs.read("a")[0] == b"two"
+
+
+def test_replace_with_the_etag_that_was_read(blobs):
+    """The new ETag is that of the new content."""
+    blobs.create("a", b"one")
+    etag = blobs.replace("a", b"two", blobs.read("a")[1])
+
+    assert blobs.read("a") == (b"two", etag)
+
+
+def test_replace_with_a_stale_etag_is_a_conflict(blobs):
+    """Somebody else wrote meanwhile: nothing is overwritten."""
+    blobs.create("a", b"one")
+    stale = blobs.read("a")[1]
+    blobs.put("a", b"two")
+
+    with pytest.raises(ConflictError):
+        blobs.replace("a", b"three", stale)
+    assert blobs.read("a")[0] == b"two"
+
+
+def test_replace_of_nothing_is_a_conflict(blobs):
+    """A blob that was deleted meanwhile is not made again."""
+    with pytest.raises(ConflictError):
+        blobs.replace("a", b"one", '"0x1"')
+
+
+@pytest.mark.parametrize("method", ["read", "measure"])
+def test_a_blob_that_is_not_there_is_not_found(blobs, method):
+    """NotFoundError, not an empty answer."""
+    with pytest.raises(NotFoundError):
+        getattr(blobs, method)("nothing")
+
+
+def test_whether_a_blob_is_there_is_an_answer(blobs):
+    """No error for a blob that is not there."""
+    blobs.put("a", b"")
+
+    assert (blobs.exists("a"), blobs.exists("b")) == (True, False)
+
+
+def test_a_blob_is_measured(blobs):
+    """Size, SHA-256 in hex, and an ETag without quotation marks."""
+    blobs.put("a", b"content")
+
+    facts = blobs.measure("a")
+    assert (facts.size_bytes, facts.sha256) == (7, hashlib.sha256(b"content").hexdigest())
+    assert facts.etag in blobs.read("a")[1]
+    assert '"' not in facts.etag
+
+
+def test_names_are_listed_in_order(blobs):
+    """By prefix, in the order of the names."""
+    for key in ("p/b", "q/a", "p/a", "p/c/d"):
+        blobs.put(key, b"")
+
+    assert list(blobs.keys("p/")) == ["p/a", "p/b", "p/c/d"]
+
+
+def test_a_container_that_is_there(blobs):
+    """There, and empty."""
+    assert blobs.container_exists()
+    assert list(blobs.keys("")) == []
+
+
+def test_a_container_that_is_missing(missing_blobs):
+    """Not there; its blobs are neither; writing says so."""
+    assert not missing_blobs.container_exists()
+    assert not missing_blobs.exists("a")
+    for call in (
+        lambda: missing_blobs.read("a"),
+        lambda: missing_blobs.put("a", b""),
+        lambda: list(missing_blobs.keys("")),
+    ):
+        with pytest.raises(NotFoundError):
+            call()
+
+
+def run_of(second: int) -> RunRecord:
+    """Return a run as it is first written."""
+    return RunRecord(
+        run_id=f"20261123T0200{second:02d}Z-backup-contoso",
+        kind="backup",
+        service="contoso",
+        subject=ServiceRef(resource_id=resource_id("contoso-weu"), region="westeurope"),
+        instance_id="svc-1",
+        trigger="timer",
+        requested_at=START,
+        phase_at=START,
+    )
+
+
+def test_a_run_is_created_once(blobs):
+    """The second creation says so, and changes nothing."""
+    runs = RunStore(blobs)
+    again = run_of(1).model_copy(update={"service": "other"})
+
+    assert (runs.create(run_of(1)), runs.create(again)) == (True, False)
+    assert runs.read(run_of(1).run_id)[0] == run_of(1)
+
+
+def test_an_unknown_run_is_not_found(blobs):
+    """With a code of its own."""
+    with pytest.raises(NotFoundError) as caught:
+        RunStore(blobs).read("20261123T020000Z-backup-nobody")
+
+    assert caught.value.code == "RunNotFound"
+
+
+def test_a_stale_run_is_a_conflict(blobs):
+    """Of two writers who read the same run, the second is told."""
+    runs = RunStore(blobs)
+    runs.create(run_of(1))
+    run, etag = runs.read(run_of(1).run_id)
+    runs.replace(advance(run, RunPhase.SUBMITTING, START), etag)
+
+    with pytest.raises(ConflictError):
+        runs.replace(advance(run, RunPhase.ENDED, START), etag)
+
+
+def test_runs_are_listed_newest_first(blobs):
+    """As many as asked for, by their names, which begin with the time."""
+    runs = RunStore(blobs)
+    for second in (2, 3, 1):
+        runs.create(run_of(second))
+
+    assert [run.run_id for run in runs.newest(2)] == [run_of(3).run_id, run_of(2).run_id]

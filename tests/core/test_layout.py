@@ -1,0 +1,68 @@
+"""Where records lie."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.core import layout, names
+from tests.core import make
+
+
+@given(
+    service=st.from_regex(r"[a-z][a-z0-9-]{0,38}[a-z0-9]", fullmatch=True),
+    at=st.datetimes(timezones=st.just(make.NOW.tzinfo)),
+)
+def test_a_restore_points_key_is_read_back(service: str, at: object) -> None:
+    """What replication hears of names the service and the point."""
+    name = names.backup_name(service, at)  # type: ignore[arg-type]
+
+    assert layout.parse_restore_point_key(layout.restore_point_key(service, name)) == (service, name)
+
+
+OTHERS = [
+    "runs/20261123T020000Z-backup-contoso.json",
+    "replicas/contoso/a.json",
+    "restore-points/contoso/a.json.tmp",
+    "restore-points/contoso/a.json\n",
+    "restore-points/contoso/sub/a.json",
+    "restore-points/contoso/.json",
+    "restore-points/contoso/a?.json",
+    "restore-points/contoso/\ud800.json",
+    "restore-points/Contoso/a.json",
+    "restore-points//a.json",
+    "restore-points/../contoso/a.json",
+    "x/restore-points/contoso/a.json",
+    "",
+]
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_any_other_blob_is_no_restore_point(key: str) -> None:
+    """Replication starts for records only, whatever anybody writes into the container or the queue."""
+    assert layout.parse_restore_point_key(key) is None
+
+
+def test_every_key_is_as_documented() -> None:
+    """Other programs read these places."""
+    keys = {
+        layout.restore_point_key("contoso", "a"): "restore-points/contoso/a.json",
+        layout.inventory_key("contoso", "a"): "inventories/contoso/a.json",
+        layout.replica_key("contoso", "a"): "replicas/contoso/a.json",
+        layout.run_key("r"): "runs/r.json",
+        layout.report_key("r"): "evidence/r.json",
+        layout.night_key(make.NOW.date()): "nights/2026-11-23.json",
+    }
+
+    assert list(keys) == list(keys.values())
+
+
+def test_a_prefix_holds_one_service_only() -> None:
+    """Listing contoso never lists contoso-eu."""
+    other_point = layout.restore_point_key("contoso-eu", "a")
+    other_replica = layout.replica_key("contoso-eu", "a")
+
+    assert not other_point.startswith(layout.restore_points_prefix("contoso"))
+    assert not other_replica.startswith(layout.replicas_prefix("contoso"))
+    assert other_replica.startswith(layout.replicas_prefix("contoso-eu"))

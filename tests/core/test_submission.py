@@ -1,0 +1,180 @@
+"""Whether a POST may be sent, and what its answer changes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from shared.core.intervals import Intervals
+from shared.core.lro import Fault, SubmissionState
+from shared.core.runs import Outcome, RunPhase, RunRecord
+from shared.core.steps import StepState
+from shared.core.submission import (
+    DENIED_HINT,
+    POSTS_MAX,
+    Evidence,
+    Weighed,
+    after_post,
+    intend,
+    settle,
+    weigh,
+    withdraw,
+)
+from tests.core import make
+
+S = SubmissionState
+INTERVALS = Intervals()
+GRACE = dt.timedelta(seconds=INTERVALS.evidence_grace_s)
+LATER = make.after(minutes=1)
+
+
+def _posted(posts: int = 1, **changes: Any) -> RunRecord:
+    return make.run(RunPhase.SUBMITTING, **{"posts": posts, "posted_at": make.NOW} | changes)
+
+
+EVIDENCE = {
+    "something runs": (True, None, 1, GRACE * 9, Weighed.WAIT),
+    "something runs beside the effect": (True, True, 1, GRACE * 9, Weighed.WAIT),
+    "it could not be looked for": (False, None, 1, GRACE * 9, Weighed.WAIT),
+    "the effect is there": (False, True, 1, GRACE * 9, Weighed.SETTLED),
+    "the effect is there at once": (False, True, 1, GRACE * 0, Weighed.SETTLED),
+    "the effect is there after the last POST": (False, True, POSTS_MAX, GRACE, Weighed.SETTLED),
+    "no trace yet": (False, False, 1, GRACE - dt.timedelta(seconds=1), Weighed.WAIT),
+    "no trace after the grace": (False, False, 1, GRACE, Weighed.POST),
+    "no trace after the last but one": (False, False, POSTS_MAX - 1, GRACE, Weighed.POST),
+    "no trace after the last POST": (False, False, POSTS_MAX, GRACE, Weighed.GIVE_UP),
+    "the last POST has its grace": (False, False, POSTS_MAX, GRACE * 0, Weighed.WAIT),
+}
+
+
+@pytest.mark.parametrize(
+    ("in_transition", "effect", "posts", "since", "expected"), EVIDENCE.values(), ids=EVIDENCE
+)
+def test_evidence_decides_what_a_lost_answer_means(
+    in_transition: bool, effect: bool | None, posts: int, since: dt.timedelta, expected: Weighed
+) -> None:
+    """A POST is repeated only where it certainly never took effect."""
+    evidence = Evidence(in_transition=in_transition, effect_seen=effect)
+
+    assert expected is weigh(_posted(posts), evidence, make.NOW + since, INTERVALS)
+
+
+def test_the_intention_is_written_before_the_post() -> None:
+    """Whoever reads the record after a crash knows that a POST may be on its way."""
+    run = intend(make.run(), LATER)
+
+    assert (run.phase, run.posts, run.posted_at) == (RunPhase.SUBMITTING, 1, LATER)
+
+
+def test_a_second_intention_counts_on() -> None:
+    """The record tells how many POSTs may have arrived."""
+    run = intend(_posted(1), LATER)
+
+    assert (run.phase, run.posts, run.posted_at) == (RunPhase.SUBMITTING, 2, LATER)
+
+
+def test_withdrawing_the_only_post_leaves_no_trace() -> None:
+    """It is certain that nothing is on its way, so the next try needs no evidence."""
+    run = withdraw(_posted(1), LATER)
+
+    assert (run.phase, run.posts, run.posted_at) == (RunPhase.REQUESTED, 0, None)
+
+
+def test_withdrawing_a_second_post_keeps_the_first_on_record() -> None:
+    """The first one's fate is still unknown, so evidence is looked for before the next try."""
+    run = withdraw(_posted(2), LATER)
+
+    assert (run.phase, run.posts, run.posted_at) == (RunPhase.SUBMITTING, 1, make.NOW)
+
+
+def test_settling_goes_on_to_verify() -> None:
+    """An operation without a Location is over when its effect is seen."""
+    run = settle(_posted(), LATER)
+
+    assert (run.phase, run.phase_at) == (RunPhase.VERIFYING, LATER)
+
+
+DONE, RETRY, END = StepState.DONE, StepState.RETRY, StepState.END
+ANSWERS = {
+    "accepted": (S.ACCEPTED, 1, DONE, None, RunPhase.RUNNING, 1),
+    "accepted, second": (S.ACCEPTED, 2, DONE, None, RunPhase.RUNNING, 2),
+    "completed": (S.COMPLETED, 1, DONE, None, RunPhase.VERIFYING, 1),
+    "completed, second": (S.COMPLETED, 2, DONE, None, RunPhase.VERIFYING, 2),
+    "unclear": (S.UNCLEAR, 1, RETRY, Outcome.OUTCOME_UNKNOWN, RunPhase.SUBMITTING, 1),
+    "unclear, second": (S.UNCLEAR, 2, RETRY, Outcome.OUTCOME_UNKNOWN, RunPhase.SUBMITTING, 2),
+    "busy": (S.BUSY, 1, RETRY, Outcome.REFUSED, RunPhase.REQUESTED, 0),
+    "busy, second": (S.BUSY, 2, RETRY, Outcome.OUTCOME_UNKNOWN, RunPhase.SUBMITTING, 1),
+    "denied": (S.DENIED, 1, END, Outcome.REFUSED, RunPhase.REQUESTED, 0),
+    "denied, second": (S.DENIED, 2, END, Outcome.OUTCOME_UNKNOWN, RunPhase.SUBMITTING, 2),
+    "rejected": (S.REJECTED, 1, END, Outcome.FAILED, RunPhase.REQUESTED, 0),
+    "rejected, second": (S.REJECTED, 2, END, Outcome.OUTCOME_UNKNOWN, RunPhase.SUBMITTING, 2),
+}
+
+
+def test_every_answer_is_in_the_table() -> None:
+    """First and second POST, for each thing that an answer can say."""
+    assert {(state, posts) for state in S for posts in (1, 2)} == {row[:2] for row in ANSWERS.values()}
+
+
+@pytest.mark.parametrize(
+    ("state", "posts", "step", "outcome", "phase", "posts_after"), ANSWERS.values(), ids=ANSWERS
+)
+def test_an_answer_changes_run_and_step(
+    state: SubmissionState,
+    posts: int,
+    step: StepState,
+    outcome: Outcome | None,
+    phase: RunPhase,
+    posts_after: int,
+) -> None:
+    """With an earlier POST of unknown fate no refusal proves that nothing was started."""
+    run, result = after_post(_posted(posts), make.submission(state), LATER, INTERVALS)
+
+    assert (result.state, result.outcome) == (step, outcome)
+    assert (run.phase, run.posts) == (phase, posts_after)
+    assert (run.posted_at is None) == (posts_after == 0)
+
+
+def test_an_accepted_operation_is_in_record_and_result() -> None:
+    """The Location is kept where a crash finds it, and handed on."""
+    run, result = after_post(_posted(), make.submission(S.ACCEPTED), LATER, INTERVALS)
+
+    assert run.operation == make.operation()
+    assert result.value == {"operation": make.operation().to_json()}
+
+
+def test_a_completed_operation_is_settled_without_location() -> None:
+    """There is nothing to poll."""
+    run, result = after_post(_posted(), make.submission(S.COMPLETED), LATER, INTERVALS)
+
+    assert (run.operation, result.value) == (None, {"settled": True})
+
+
+@pytest.mark.parametrize("posts", [1, 2])
+@pytest.mark.parametrize(("asked", "expected"), [(17, 17), (None, INTERVALS.busy_first_s)])
+def test_a_busy_service_is_asked_again_when_it_says(posts: int, asked: int | None, expected: int) -> None:
+    """Retry-After counts, else our own wait: 409 ServiceLocked comes without one."""
+    answer = make.submission(S.BUSY, retry_after_s=asked)
+
+    assert after_post(_posted(posts), answer, LATER, INTERVALS)[1].retry_after_s == expected
+
+
+def test_a_denied_post_names_the_actions_that_are_needed() -> None:
+    """The hint says what to give, the fault keeps Azure's code."""
+    answer = make.submission(S.DENIED, fault=Fault(code="AuthorizationFailed"))
+
+    fault = after_post(_posted(), answer, LATER, INTERVALS)[1].fault
+
+    assert fault is not None
+    assert (fault.code, fault.hint) == ("AuthorizationFailed", DENIED_HINT)
+
+
+def test_a_busy_service_never_uses_up_the_posts() -> None:
+    """A hundred times busy after a lost answer is still one POST of unknown fate."""
+    run = _posted(1)
+    for _ in range(100):
+        run, _result = after_post(intend(run, LATER), make.submission(S.BUSY), LATER, INTERVALS)
+
+    assert run.posts == 1

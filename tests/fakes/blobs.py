@@ -1,0 +1,123 @@
+"""Containers in memory, with ETags, conditions and scripted faults."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import defaultdict, deque
+from collections.abc import Iterator
+
+from shared.core.errors import ConflictError, NotFoundError
+from shared.core.ports import BlobFacts
+
+
+class MemoryBlobs:
+    """
+    The port Blobs.
+
+    `faults[method]` is a queue: each call of that method takes one entry and raises it; None lets it pass.
+    `written` remembers every content that was ever stored.
+    """
+
+    def __init__(self, account: str = "drprimary", container: str = "apim-dr") -> None:
+        self.account = account
+        self.container = container
+        self.is_there = True
+        self.faults: defaultdict[str, deque[Exception | None]] = defaultdict(deque)
+        self.written: list[tuple[str, bytes]] = []
+        self._blobs: dict[str, tuple[bytes, str]] = {}
+        self._versions = itertools.count(1)
+
+    def container_exists(self) -> bool:
+        """Tell whether the container is there."""
+        self._fault("container_exists")
+        return self.is_there
+
+    def exists(self, key: str) -> bool:
+        """Tell whether a blob is there."""
+        self._fault("exists")
+        return self.is_there and key in self._blobs
+
+    def measure(self, key: str) -> BlobFacts:
+        """Say what a blob is."""
+        self._fault("measure")
+        content, etag = self._found(key)
+        return BlobFacts(
+            size_bytes=len(content), etag=etag.strip('"'), sha256=hashlib.sha256(content).hexdigest()
+        )
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        """Return content and ETag."""
+        self._fault("read")
+        return self._found(key)
+
+    def create(self, key: str, content: bytes) -> None:
+        """Write a blob that must not exist."""
+        self._fault("create")
+        self._there(key)
+        if key in self._blobs:
+            raise ConflictError(f"{key}: BlobAlreadyExists")
+        self._store(key, content)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a blob whether it exists or not."""
+        self._fault("put")
+        self._there(key)
+        self._store(key, content)
+
+    def replace(self, key: str, content: bytes, etag: str) -> str:
+        """Write a blob that must still have this ETag."""
+        self._fault("replace")
+        self._there(key)
+        if key not in self._blobs or self._blobs[key][1] != etag:
+            raise ConflictError(f"{key}: ConditionNotMet")
+        return self._store(key, content)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List names in order."""
+        self._fault("keys")
+        self._there(prefix)
+        yield from sorted(key for key in list(self._blobs) if key.startswith(prefix))
+
+    def delete(self, key: str) -> None:
+        """Remove a blob; for tests only, the port has no such call yet."""
+        del self._blobs[key]
+
+    def _store(self, key: str, content: bytes) -> str:
+        etag = f'"0x{next(self._versions):08X}"'
+        self._blobs[key] = (content, etag)
+        self.written.append((key, content))
+        return etag
+
+    def _found(self, key: str) -> tuple[bytes, str]:
+        self._there(key)
+        if key not in self._blobs:
+            raise NotFoundError(f"{key}: BlobNotFound", code="BlobNotFound")
+        return self._blobs[key]
+
+    def _there(self, key: str) -> None:
+        if not self.is_there:
+            raise NotFoundError(f"{key}: ContainerNotFound", code="ContainerNotFound")
+
+    def _fault(self, method: str) -> None:
+        if self.faults[method] and (fault := self.faults[method].popleft()) is not None:
+            raise fault
+
+
+class MemoryStorage:
+    """All accounts and containers of a test; each container is made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._containers: dict[tuple[str, str], MemoryBlobs] = {}
+
+    def container(self, account: str, container: str) -> MemoryBlobs:
+        """Return one container, always the same."""
+        return self._containers.setdefault((account, container), MemoryBlobs(account, container))
+
+    def everything_written(self) -> str:
+        """Return all that was ever stored anywhere, as one text."""
+        return "\n".join(
+            f"{key} {content.decode(errors='replace')}"
+            for blobs in self._containers.values()
+            for key, content in blobs.written
+        )

@@ -1,0 +1,216 @@
+"""The real app on a virtual host: its orchestrators, activities and seams, with fake ports behind them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import function_app
+from backup_timer import activities as backup_activities
+from devhost.testing import InstanceStatus, VirtualHost
+from shared import wiring
+from shared.core import layout, names
+from shared.core.inventory import Inventory, InventoryPair
+from shared.core.ports import BlobFacts
+from shared.core.reports import NightRecord
+from shared.core.requests import BackupRequest, RestoreRequest
+from shared.core.restore_points import VALIDITY, InventorySummary, RestorePoint
+from shared.core.runs import RunRecord
+from tests.fakes import FakePorts
+from tests.fakes.ports import plan_json
+
+LONG = dt.timedelta(days=3)
+
+
+class Stage:
+    """The app of one region at work in a virtual world."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, ports: FakePorts, stand_ins: dict[str, Any] | None = None
+    ) -> None:
+        self.ports = ports
+        monkeypatch.setattr(wiring, "ports", lambda: self.ports)
+        self.host = VirtualHost(function_app.app, activities=stand_ins, start=ports.clock.now())
+        ports.clock.follow(self.host.clock.now)
+
+    @property
+    def recorder(self) -> dict[tuple[str, str], tuple[str, dict[str, Any], dict[str, Any]]]:
+        """What the host remembers of each generation: (instance, execution) to (name, payload, answer)."""
+        return self.host._workers.recorder._last
+
+    def check_determinism(self) -> None:
+        """Replay whatever ran here, each generation from scratch."""
+        for instance in {instance for instance, _ in self.recorder}:
+            self.host.check_determinism(instance)
+
+    def stored_state(self) -> str:
+        """Return all that the host has stored: every table, every history, every payload."""
+        tables = "\n".join(self.host._engine._store.database.iterdump())
+        return tables + json.dumps(list(self.recorder.values())) + json.dumps(self.host.calls)
+
+    def start_backup(self) -> BackupRequest:
+        """Start a backup of the first service; nothing runs yet."""
+        request = backup_activities.request_for(self.ports.first, self.ports.clock.now(), self.ports)
+        self.ports.runs.create(request.first_record())
+        self.host.start("back_up_service", request.to_json(), request.first_record().instance_id)
+        return request
+
+    def back_up(self, within: dt.timedelta = LONG) -> RunRecord:
+        """Back up the first service and return its run record at the end."""
+        request = self.start_backup()
+        done = self.host.run_until_done(request.first_record().instance_id, within)
+        assert done.runtime_status == "Completed", done
+        return self.run_of(request)
+
+    def start_restore(self, point: RestorePoint, **changes: Any) -> RestoreRequest:
+        """Start the restore of a point into the first service's standby; nothing runs yet."""
+        standby = self.ports.first.standby
+        assert standby is not None
+        now = self.ports.clock.now()
+        request = RestoreRequest(
+            run_id=names.run_id("restore", point.service, now, because="a test"),
+            kind="restore",
+            service=point.service,
+            target=standby.ref,
+            access=standby.access,
+            point=point,
+            trigger="http",
+            requested_at=now,
+            deadline_at=now + dt.timedelta(seconds=self.ports.intervals.deadline_s),
+            intervals=self.ports.intervals,
+        ).model_copy(update=changes)
+        self.ports.runs.create(request.first_record())
+        self.host.start("restore_service", request.to_json(), request.first_record().instance_id)
+        return request
+
+    def restore(self, point: RestorePoint, **changes: Any) -> RunRecord:
+        """Restore a point and return the run record at the end."""
+        request = self.start_restore(point, **changes)
+        done = self.host.run_until_done(request.first_record().instance_id, LONG)
+        assert done.runtime_status == "Completed", done
+        return self.run_of(request)
+
+    def run_of(self, request: BackupRequest | RestoreRequest) -> RunRecord:
+        """Return the run record of a request."""
+        return self.ports.runs.read(request.run_id)[0]
+
+    def fleet(self) -> tuple[NightRecord, InstanceStatus]:
+        """Run a whole night and return its record."""
+        now = self.ports.clock.now()
+        instance = names.night_instance(now.date())
+        self.host.start("back_up_fleet", {"v": 1, "requestedAt": now.isoformat()}, instance)
+        done = self.host.run_until_done(instance, LONG)
+        assert done.runtime_status == "Completed", done
+        key = layout.night_key(now.date())
+        return NightRecord.from_bytes(self.ports.records().read(key)[0]), done
+
+    def put_point(self, at: dt.datetime, entities: dict[str, str] | None = None) -> RestorePoint:
+        """Back up the first service at a time, as the primary's app would have done, and record the point."""
+        name = names.backup_name(self.ports.first.name, at)
+        return make_point(self.ports, at, name, entities)
+
+    def replicate(self, point: RestorePoint, received_at: dt.datetime | None = None) -> str:
+        """Start the replication that an event of a point's record asks for; nothing runs yet."""
+        records = self.ports.records(self.ports.first.region)
+        key = layout.restore_point_key(point.service, point.name)
+        wish = {
+            "v": 1,
+            "account": records.account,
+            "container": records.container,
+            "key": key,
+            "receivedAt": (received_at or self.ports.clock.now()).isoformat(),
+            "intervals": self.ports.intervals.to_json(),
+        }
+        instance = names.replication_instance(records.account, key)
+        return self.host.start("replicate_restore_point", wish, instance)
+
+    def activities(self) -> list[str]:
+        """Return the names of the activities that were called, in order."""
+        return [name for name, _ in self.host.calls]
+
+
+def make_point(
+    ports: FakePorts, at: dt.datetime, name: str, entities: dict[str, str] | None = None
+) -> RestorePoint:
+    """Store blob, inventory and record of a restore point, as a backup at that time would have."""
+    service = ports.first
+    content = dict(ports.arm.service(service.ref).entities if entities is None else entities)
+    backups = ports.backups(service.storage.account, service.storage.container)
+    backups.put(name, json.dumps(content).encode())
+    blob: BlobFacts = backups.measure(name)
+    before = Inventory(service=service.ref, taken_at=at, entities=content)
+    records = ports.records(service.region)
+    inventory_key = layout.inventory_key(service.name, name)
+    records.put(inventory_key, InventoryPair(before=before).to_bytes())
+    point = RestorePoint(
+        name=name,
+        service=service.name,
+        source=service.ref,
+        tier="Standard",
+        api_version="2024-05-01",
+        run_id=names.run_id("backup", service.name, at),
+        account=backups.account,
+        container=backups.container,
+        size_bytes=blob.size_bytes,
+        sha256=blob.sha256,
+        etag=blob.etag,
+        requested_at=at,
+        started_at=at,
+        ended_at=at,
+        verified_at=at,
+        expires_at=at + VALIDITY,
+        polls=11,
+        inventory=InventorySummary(
+            account=records.account,
+            container=records.container,
+            key=inventory_key,
+            digest=before.digest,
+            counts=before.counts,
+        ),
+    )
+    records.put(layout.restore_point_key(service.name, name), point.to_bytes())
+    return point
+
+
+MakeStage = Callable[..., Stage]
+
+
+@pytest.fixture
+def make_stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeStage]:
+    """Return a function that makes a stage; each is replayed from scratch when its test is over."""
+    made: list[Stage] = []
+
+    def make(
+        *services: str,
+        region: str = "westeurope",
+        access: Any = None,
+        stand_ins: dict[str, Any] | None = None,
+        **plan: Any,
+    ) -> Stage:
+        ports = FakePorts(plan_json(services or ("contoso",), region=region, access=access, **plan))
+        made.append(Stage(monkeypatch, ports, stand_ins))
+        return made[-1]
+
+    yield make
+    try:
+        for stage in made:
+            stage.check_determinism()
+    finally:
+        for stage in made:
+            stage.host.close()
+
+
+@pytest.fixture
+def stage(make_stage: MakeStage) -> Stage:
+    """The app of the primary's region, with one service."""
+    return make_stage()
+
+
+@pytest.fixture
+def standby_stage(make_stage: MakeStage) -> Stage:
+    """The app of the standby's region, with one service."""
+    return make_stage(region="northeurope")

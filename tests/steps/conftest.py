@@ -1,0 +1,124 @@
+"""Ports over memory, and Durable's client without a host."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from shared.core import layout, names
+from shared.core.inventory import Inventory, InventoryPair
+from shared.core.restore_points import VALIDITY, InventorySummary, RestorePoint
+from tests.fakes import FakePorts
+from tests.fakes.clock import START
+
+
+class FakeClient:
+    """The part of Durable's client that the app uses; instances stay as they were put."""
+
+    def __init__(self) -> None:
+        self.instances: dict[str, SimpleNamespace] = {}
+        self.started: list[tuple[str, str, Any]] = []
+        self.on_start: Exception | None = None
+        self.on_status: Exception | None = None
+
+    async def start_new(self, name: str, instance_id: str | None = None, client_input: Any = None) -> str:
+        """Start an instance, or raise what the test put there."""
+        if self.on_start is not None:
+            raise self.on_start
+        assert instance_id is not None
+        self.started.append((name, instance_id, client_input))
+        self.put(instance_id, "Running", input_=client_input)
+        return instance_id
+
+    async def get_status(self, instance_id: str, **_options: Any) -> SimpleNamespace:
+        """Return what is known of an instance, as the SDK does."""
+        if self.on_status is not None:
+            raise self.on_status
+        empty = SimpleNamespace(runtime_status=None, output=None, custom_status=None, input_=None)
+        return self.instances.get(instance_id, empty)
+
+    def put(self, instance_id: str, status: str, *, input_: Any = None, custom_status: Any = None) -> None:
+        """Set how an instance is; the host hands inputs back as JSON text."""
+        self.instances[instance_id] = SimpleNamespace(
+            runtime_status=SimpleNamespace(value=status),
+            output=None,
+            custom_status=custom_status,
+            input_=None if input_ is None else json.dumps(input_),
+        )
+
+
+def run(coroutine: Any) -> Any:
+    """Run an async function to its end."""
+    return asyncio.run(coroutine)
+
+
+def request(body: Any = None, *, url: str = "https://dr.example/api/restores", **route: str) -> Any:
+    """Return an HTTP request as the host hands it over."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return func.HttpRequest(method="POST", url=url, body=content, route_params=route)
+
+
+def body_of(response: func.HttpResponse) -> Any:
+    """Return the JSON of an answer."""
+    return json.loads(response.get_body())
+
+
+def put_point(ports: FakePorts, at: dt.datetime = START - dt.timedelta(hours=1)) -> RestorePoint:
+    """Store blob, inventory and record of a restore point of the first service."""
+    service = ports.first
+    name = names.backup_name(service.name, at)
+    entities = dict(ports.arm.service(service.ref).entities)
+    backups = ports.backups(service.storage.account, service.storage.container)
+    backups.put(name, json.dumps(entities).encode())
+    blob = backups.measure(name)
+    before = Inventory(service=service.ref, taken_at=at, entities=entities)
+    records = ports.records(service.region)
+    key = layout.inventory_key(service.name, name)
+    records.put(key, InventoryPair(before=before).to_bytes())
+    summary = InventorySummary(
+        account=records.account,
+        container=records.container,
+        key=key,
+        digest=before.digest,
+        counts=before.counts,
+    )
+    point = RestorePoint(
+        name=name,
+        service=service.name,
+        source=service.ref,
+        tier="Standard",
+        api_version="2024-05-01",
+        run_id=names.run_id("backup", service.name, at),
+        account=backups.account,
+        container=backups.container,
+        size_bytes=blob.size_bytes,
+        sha256=blob.sha256,
+        etag=blob.etag,
+        requested_at=at,
+        started_at=at,
+        ended_at=at,
+        verified_at=at,
+        expires_at=at + VALIDITY,
+        polls=11,
+        inventory=summary,
+    )
+    records.put(layout.restore_point_key(service.name, name), point.to_bytes())
+    return point
+
+
+@pytest.fixture
+def ports() -> FakePorts:
+    """The ports of the app in the standby's region."""
+    return FakePorts().in_region("northeurope")
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    """Durable's client."""
+    return FakeClient()
