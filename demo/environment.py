@@ -182,6 +182,7 @@ def app_settings(
         "BACKUP_SCHEDULE": f"0 0 {(now.hour + 12) % 24} * * *",
         "AzureWebJobsStorage": storage.connection_string(side),
         "FUNCTIONS_WORKER_RUNTIME": "python",
+        "AZURE_FUNCTIONS_DURABLE_STRICT_TYPING": "1",
         **identity_settings(simulator),
     }
 

@@ -93,7 +93,7 @@ async def _live(run: RunRecord, client: DurableClient) -> views.Live | None:
         driver = await instance_state(client, run.instance_id)
         is_driven = driver.is_running and driver.is_of(run.run_id)
         polling: InstanceState | None = None
-        if run.phase is RunPhase.RUNNING:
+        if run.phase in {RunPhase.RUNNING, RunPhase.VERIFYING}:
             polling = await instance_state(client, names.follow_instance(run.run_id))
     except Exception:  # noqa: BLE001 - Durable's client raises nothing more precise
         return None
