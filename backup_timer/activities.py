@@ -111,10 +111,12 @@ def _prepare(request: BackupRequest, ports: Ports) -> StepResult:
     if refusals:
         hint = " ".join(refusal.hint for refusal in refusals)
         return end(Outcome.REFUSED, Fault(code="Refused", message=guards.describe(refusals), hint=hint))
-    if state.is_in_transition:
-        raise ServiceBusyError(f"service {request.source.name} is {state.provisioning_state}")
-    inventory = ports.take_inventory(request.source)
-    ports.records().put(_inventory_key(request), InventoryPair(before=inventory).to_bytes())
+    run, _ = ports.runs.read(request.run_id)
+    if not run.is_under_way:  # else the transition may be our own, and the inventory was taken before it
+        if state.is_in_transition:
+            raise ServiceBusyError(f"service {request.source.name} is {state.provisioning_state}")
+        inventory = ports.take_inventory(request.source)
+        ports.records().put(_inventory_key(request), InventoryPair(before=inventory).to_bytes())
     return done(**Prepared(tier=state.tier, api_version=ports.arm.api_version).to_json())
 
 
@@ -156,6 +158,15 @@ def verify_backup(facts: dict[str, Any], ports: Ports) -> dict[str, Any]:
 def _verify(request: BackupRequest, prepared: Prepared, polls: int, ports: Ports) -> StepResult:
     run = _mark_verifying(request.run_id, ports)
     ended_at = run.phase_at
+    state = ports.arm.service_state(request.source)
+    if state.is_in_transition:
+        raise ServiceBusyError(f"service {request.source.name} is {state.provisioning_state}")
+    if state.provisioning_state != "Succeeded":
+        message = f"after the backup the service's provisioning state is {state.provisioning_state}"
+        hint = (
+            "Nothing was recorded, although there may be a blob. Bring the service back, then back up again."
+        )
+        return end(Outcome.OUTCOME_UNKNOWN, Fault(code="SourceNotSucceeded", message=message, hint=hint))
     try:
         blob = ports.backups(request.storage.account, request.storage.container).measure(request.backup_name)
     except NotFoundError:
@@ -163,6 +174,10 @@ def _verify(request: BackupRequest, prepared: Prepared, polls: int, ports: Ports
     if blob.size_bytes == 0:
         return _unusable("azure resource manager reported success, but the blob is empty")
     pair, warnings = _finish_inventory(request, ports)
+    if run.operation is None:
+        warnings += (
+            "azure's own verdict was not read: its answer was lost, and the backup found by its blob",
+        )
     started_at = run.posted_at or request.requested_at
     point = RestorePoint(
         name=request.backup_name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from shared import telemetry
 from shared.core import names
 from shared.core.ports import Ports
@@ -13,9 +15,12 @@ async def start(client: DurableClient, ports: Ports) -> None:
     now = ports.clock.now().replace(microsecond=0)
     instance_id = names.night_instance(now.date())
     found = await instance_state(client, instance_id)
-    if found.status is not None:
+    if found.is_running or found.status == "Completed":
         telemetry.log(
-            telemetry.Event.NIGHT_ALREADY_STARTED, night=now.date().isoformat(), reason=found.status
+            telemetry.Event.NIGHT_ALREADY_STARTED,
+            level=logging.WARNING,
+            night=now.date().isoformat(),
+            reason=found.status,
         )
         return
     await client.start_new("back_up_fleet", instance_id, {"v": 1, "requestedAt": now.isoformat()})

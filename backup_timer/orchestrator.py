@@ -8,12 +8,10 @@ from typing import Any
 
 from shared.core import fleet
 from shared.core.fleet import LOOKS_PER_GENERATION, FleetState
-from shared.core.intervals import Intervals
-from shared.core.lro import Operation
 from shared.core.requests import BackupRequest
 from shared.core.runs import Outcome, RunEnd
-from shared.core.steps import Patience, StepResult, StepState, repeat
-from shared.operation import operate
+from shared.core.steps import Patience, StepState, repeat
+from shared.operation import busy_patience, conclude, ended, insist, operate
 
 
 def back_up_fleet(context: Any) -> Generator[Any, Any, dict[str, Any] | None]:
@@ -32,7 +30,7 @@ def back_up_fleet(context: Any) -> Generator[Any, Any, dict[str, Any] | None]:
             state = fleet.started(state, service, answer, context.current_utc_datetime)
         if state.is_over:
             record = fleet.record(state, context.current_utc_datetime).to_json()
-            written = yield from repeat(context, "end_night", record, _insist(context, state.intervals))
+            written = yield from repeat(context, "end_night", record, insist(context, state.intervals))
             if written.state is StepState.END:
                 raise RuntimeError(f"the record of night {state.night} could not be written")
             return record
@@ -54,54 +52,33 @@ def back_up_service(context: Any) -> Generator[Any, Any, dict[str, Any]]:
     request = BackupRequest.from_json(context.get_input())
     patience = Patience(until=request.deadline_at, intervals=request.intervals)
     end = yield from _back_up(context, request, patience)
-    insist = _insist(context, request.intervals)
-    written = yield from repeat(context, "end_run", end.to_json(), insist)
-    if written.state is StepState.END:
-        raise RuntimeError(f"the end of run {request.run_id} could not be recorded: {end.outcome}")
-    return end.to_json()
-
-
-def _insist(context: Any, intervals: Intervals) -> Patience:
-    """Return a day's patience for storage to come back: the word must be written whatever it is."""
-    return Patience(until=context.current_utc_datetime + dt.timedelta(days=1), intervals=intervals)
+    output = yield from conclude(context, request, end)
+    return output
 
 
 def _back_up(context: Any, request: BackupRequest, patience: Patience) -> Generator[Any, Any, RunEnd]:
-    # somebody else's operation is waited for, but not as long as our own may take
-    busy_until = context.current_utc_datetime + dt.timedelta(seconds=request.intervals.busy_patience_s)
-    short = patience.model_copy(update={"until": min(busy_until, patience.until)})
-    prepared = yield from repeat(context, "prepare_backup", request.to_json(), short)
+    prepared = yield from repeat(
+        context, "prepare_backup", request.to_json(), busy_patience(context, request)
+    )
     if prepared.state is StepState.END:
-        return _ended(request, prepared)
+        return ended(request, prepared)
     operated = yield from operate(context, request, "begin_backup")
     polls = int(operated.value.get("polls", 0))
     if operated.state is StepState.END:
-        return _ended(request, operated, polls, operated.value.get("operation"))
+        return ended(request, operated, polls)
     facts = {"request": request.to_json(), "prepared": prepared.value, "polls": polls}
     verified = yield from repeat(context, "verify_backup", facts, patience)
     if verified.state is StepState.END:
-        return _ended(request, verified, polls)
+        return ended(request, verified, polls)
     recorded = yield from repeat(context, "record_restore_point", verified.value, patience)
     if recorded.state is StepState.END:
-        return _ended(request, recorded, polls)
+        return ended(request, recorded, polls)
     return RunEnd(
         run_id=request.run_id,
         outcome=Outcome.SUCCEEDED,
         polls=polls,
         restore_point=request.backup_name,
         warnings=tuple(verified.value["point"]["warnings"]),
-    )
-
-
-def _ended(
-    request: BackupRequest, result: StepResult, polls: int = 0, operation: dict[str, Any] | None = None
-) -> RunEnd:
-    return RunEnd(
-        run_id=request.run_id,
-        outcome=result.outcome or Outcome.OUTCOME_UNKNOWN,
-        fault=result.fault,
-        polls=polls,
-        operation=Operation.from_json(operation) if operation else None,
     )
 
 

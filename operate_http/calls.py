@@ -16,6 +16,7 @@ from shared.core.ports import Ports
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome, RunPhase, RunRecord
 from shared.instances import DurableClient, InstanceState, instance_state
+from shared.records import newest, read_document
 
 RUNS_SHOWN_MAX = 50
 POINTS_SHOWN_MAX = 200
@@ -72,8 +73,8 @@ def _points(wanted: str | None, ports: Ports) -> list[dict[str, Any]]:
     for service in ports.plan.services:
         if wanted in {None, service.name}:
             records = ports.records(service.region)
-            keys = list(records.keys(layout.restore_points_prefix(service.name)))[-POINTS_SHOWN_MAX:]
-            points = [RestorePoint.from_bytes(records.read(key)[0]) for key in keys]
+            prefix = layout.restore_points_prefix(service.name)
+            points = reversed(newest(records, prefix, RestorePoint, POINTS_SHOWN_MAX))
             shown += [
                 {**point.to_json(), "ageS": point.age_s(now), "isExpired": point.is_expired(now)}
                 for point in points
@@ -125,7 +126,11 @@ def _final(run: RunRecord, ports: Ports) -> func.HttpResponse:
         message += f": {run.fault.message or run.fault.code}" + (
             f" {run.fault.hint}" if run.fault.hint else ""
         )
-    detail = {"code": outcome.value, "target": run.subject.name, "message": json.dumps(body)}
+    detail = {
+        "code": outcome.value,
+        "target": run.subject.name,
+        "message": f"the word of the run is {outcome}",
+    }
     return http.answer(status, http.envelope(code, message, [detail], run=body))
 
 
@@ -135,7 +140,7 @@ def _stored_point(run: RunRecord, ports: Ports) -> RestorePoint | None:
         return None
     try:
         key = layout.restore_point_key(run.service, run.restore_point)
-        return RestorePoint.from_bytes(ports.records(service.region).read(key)[0])
+        return read_document(ports.records(service.region), key, RestorePoint)[0]
     except NotFoundError:
         return None
 

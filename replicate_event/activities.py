@@ -15,6 +15,10 @@ from shared.core.requests import RestoreRequest
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome
 from shared.core.steps import StepResult, attempt, done
+from shared.records import newest, read_document
+
+REPLICAS_READ_MAX = 10
+"""The newest by name are the newest by time; more than one, in case one cannot be read."""
 
 RUNS_READ_MAX = 5
 """Replications of one standby run one after the other, and each records its replica within a minute."""
@@ -31,8 +35,7 @@ def choose_replication(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
 
 
 def _choose(wish: dict[str, Any], ports: Ports) -> StepResult:
-    content, _ = ports.backups(wish["account"], wish["container"]).read(wish["key"])
-    point = RestorePoint.from_bytes(content)
+    point, _ = read_document(ports.backups(wish["account"], wish["container"]), wish["key"], RestorePoint)
     service = ports.plan.service(point.service)
     if service is None or service.standby is None or service.standby.region != ports.plan.region:
         return _ignored(f"no standby of {point.service} is in {ports.plan.region}")
@@ -40,8 +43,7 @@ def _choose(wish: dict[str, Any], ports: Ports) -> StepResult:
         return _ignored("the point is of another service than the plan names")
     received_at = dt.datetime.fromisoformat(wish["receivedAt"])
     run_id = names.run_id("replicate", service.name, received_at, because=wish["key"])
-    newest = max((replica.point_started_at for replica in _replicas(service.name, ports)), default=None)
-    is_held = newest is not None and newest >= point.started_at
+    is_held = any(replica.point_started_at >= point.started_at for replica in _replicas(service.name, ports))
     if is_held or any(held >= point.name for held in _just_restored(service.name, run_id, ports)):
         return _ignored("the standby holds this point, or a newer one")
     request = RestoreRequest(
@@ -88,8 +90,7 @@ def _record(request: RestoreRequest, ports: Ports) -> StepResult:
 
 
 def _replicas(service: str, ports: Ports) -> list[Replica]:
-    records = ports.records()
-    return [Replica.from_bytes(records.read(key)[0]) for key in records.keys(layout.replicas_prefix(service))]
+    return newest(ports.records(), layout.replicas_prefix(service), Replica, REPLICAS_READ_MAX)
 
 
 def _just_restored(service: str, own_run_id: str, ports: Ports) -> list[str]:

@@ -34,7 +34,8 @@ def _check(request: RestoreRequest, ports: Ports) -> StepResult:
     if refusals:
         hint = " ".join(refusal.hint for refusal in refusals)
         return end(Outcome.REFUSED, Fault(code="Refused", message=guards.describe(refusals), hint=hint))
-    if target.is_in_transition:
+    run, _ = ports.runs.read(request.run_id)
+    if target.is_in_transition and not run.is_under_way:  # else the transition may be our own
         raise ServiceBusyError(f"service {request.target.name} is {target.provisioning_state}")
     return done()
 

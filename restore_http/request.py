@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +12,21 @@ from pydantic import Field, ValidationError
 
 from shared.core import guards, layout, names
 from shared.core.documents import Value, faults_of
-from shared.core.errors import DrError, RequestError
+from shared.core.errors import DrError, NotFoundError, RequestError
 from shared.core.plan import ProtectedService, Standby
-from shared.core.ports import Ports
+from shared.core.ports import Blobs, Ports
 from shared.core.requests import RestoreRequest
-from shared.core.restore_points import RestorePoint, choose
+from shared.core.restore_points import LATEST, RestorePoint, choose
 from shared.core.services import ServiceRef
+from shared.records import newest, read_document
 
 BODY_HINT = (
     'The body looks like {"service": "<name in the plan>", "restorePoint": "latest" or a name, '
     '"target": "<name of the standby>", "confirm": "RESTORE <target>"}.'
 )
+
+LATEST_READ_MAX = 10
+"""More than one, so that a record that cannot be read does not hide the one before it."""
 
 
 class RestoreBody(Value):
@@ -159,21 +164,30 @@ def _point(
     name = wanted.get("restorePoint")
     if name is None:
         return None
-    points = restore_points(service, ports)
-    point = choose(points, name)
+    records = ports.records(service.region)
+    prefix = layout.restore_points_prefix(service.name)
+    if name == LATEST:
+        point = choose(newest(records, prefix, RestorePoint, LATEST_READ_MAX), LATEST)
+    else:
+        point = _named(service, name, records)
     if point is None:
-        known = ", ".join(item.name for item in points[-5:])
-        what = f"the newest are: {known}" if points else "there is none yet"
+        known = [
+            key.removeprefix(prefix).removesuffix(".json") for key in deque(records.keys(prefix), maxlen=5)
+        ]
+        what = f"the newest are: {', '.join(known)}" if known else "there is none yet"
         message = f"{name} is not a restore point of {service.name}; {what}"
         findings.append(_unknown("RestorePointNotFound", "restorePoint", message))
     return point
 
 
-def restore_points(service: ProtectedService, ports: Ports) -> list[RestorePoint]:
-    """Return the recorded points of a service in order of their names, which is that of time."""
-    records = ports.records(service.region)
-    keys = records.keys(layout.restore_points_prefix(service.name))
-    return [RestorePoint.from_bytes(records.read(key)[0]) for key in keys]
+def _named(service: ProtectedService, name: str, records: Blobs) -> RestorePoint | None:
+    """Return the point of that name; a name that is none of ours is not looked for in storage."""
+    if not names.is_own_backup(name):
+        return None
+    try:
+        return read_document(records, layout.restore_point_key(service.name, name), RestorePoint)[0]
+    except NotFoundError:
+        return None
 
 
 def _confirmation(wanted: dict[str, str], findings: list[Finding]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Generator
 from typing import Any
 
 from shared.core import names
+from shared.core.intervals import Intervals
 from shared.core.lro import Fault, Operation
 from shared.core.polling import FollowEnd, FollowResult, FollowState
 from shared.core.requests import BackupRequest, RestoreRequest
-from shared.core.runs import Outcome
+from shared.core.runs import Outcome, RunEnd
 from shared.core.steps import Patience, StepResult, StepState, done, end, repeat
 
 _WORDS = {
@@ -70,6 +72,45 @@ def operate(
         )
         return end(Outcome.OUTCOME_UNKNOWN, fault)
     return _read_end(FollowEnd.from_json(answer))
+
+
+def busy_patience(context: Any, request: BackupRequest | RestoreRequest) -> Patience:
+    """Return how long somebody else's operation is waited for: not as long as our own may take."""
+    until = context.current_utc_datetime + dt.timedelta(seconds=request.intervals.busy_patience_s)
+    return Patience(until=min(until, request.deadline_at), intervals=request.intervals)
+
+
+def insist(context: Any, intervals: Intervals) -> Patience:
+    """Return a day's patience for storage to come back: a word must be written whatever it is."""
+    return Patience(until=context.current_utc_datetime + dt.timedelta(days=1), intervals=intervals)
+
+
+def ended(request: BackupRequest | RestoreRequest, result: StepResult, polls: int = 0) -> RunEnd:
+    """Return the end of a run whose step ended it."""
+    operation = result.value.get("operation")
+    return RunEnd(
+        run_id=request.run_id,
+        outcome=result.outcome or Outcome.OUTCOME_UNKNOWN,
+        fault=result.fault,
+        polls=polls,
+        operation=Operation.from_json(operation) if operation else None,
+        restore_point=request.first_record().restore_point,
+    )
+
+
+def conclude(
+    context: Any, request: BackupRequest | RestoreRequest, end_of_run: RunEnd
+) -> Generator[Any, Any, dict[str, Any]]:
+    """
+    Write the word that a run ended in, and return it as the orchestration's output.
+
+    Raises:
+        RuntimeError: it could not be written within a day; the orchestration fails, which alerts see.
+    """
+    written = yield from repeat(context, "end_run", end_of_run.to_json(), insist(context, request.intervals))
+    if written.state is StepState.END:
+        raise RuntimeError(f"the end of run {request.run_id} could not be recorded: {end_of_run.outcome}")
+    return end_of_run.to_json()
 
 
 def _read_end(followed: FollowEnd) -> StepResult:

@@ -35,6 +35,7 @@ class Event(StrEnum):
     EVENT_IGNORED = "event.ignored"
     EVENT_ACCEPTED = "event.accepted"
     REPLICA_RECORDED = "replica.recorded"
+    RECORD_UNREADABLE = "record.unreadable"
 
 
 def log(event: Event, *, level: int = logging.INFO, **fields: object) -> None:

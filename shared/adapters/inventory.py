@@ -55,10 +55,12 @@ def _read_list(client: ArmClient, service: ServiceRef, path: str) -> tuple[list[
     """Return the resources of one list, all pages, and why it could not be read, if so."""
     url: str = client.list_url(service, path)
     resources: list[dict[str, Any]] = []
-    for _ in range(PAGES_MAX):
+    for page_number in range(PAGES_MAX):
         try:
             page = _read_page(client, service, url, path)
         except NotFoundError:
+            if page_number:
+                raise  # what was read of it before must not pass for all
             return [], ""
         except ProtocolError as err:
             if err.code in NOT_IN_THIS_TIER:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from shared.core import layout
 from shared.core.errors import ConflictError, NotFoundError
 from shared.core.ports import Blobs
 from shared.core.runs import RunRecord
+from shared.records import newest, read_document
 
 
 class RunStore:
@@ -27,11 +26,10 @@ class RunStore:
     def read(self, run_id: str) -> tuple[RunRecord, str]:
         """Return a run and its ETag."""
         try:
-            content, etag = self._records.read(layout.run_key(run_id))
+            return read_document(self._records, layout.run_key(run_id), RunRecord)
         except NotFoundError as err:
             hint = "GET /api/runs lists the newest runs."
             raise NotFoundError(f"run {run_id} is not known here", hint=hint, code="RunNotFound") from err
-        return RunRecord.from_bytes(content), etag
 
     def replace(self, run: RunRecord, etag: str) -> str:
         """Write a run that must not have changed since it was read."""
@@ -39,5 +37,4 @@ class RunStore:
 
     def newest(self, count_max: int) -> list[RunRecord]:
         """Return the newest runs, newest first: ids begin with the time, so names sort as times do."""
-        keys = deque(self._records.keys(layout.RUNS), maxlen=count_max)
-        return [RunRecord.from_bytes(self._records.read(key)[0]) for key in reversed(keys)]
+        return newest(self._records, layout.RUNS, RunRecord, count_max)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -46,7 +47,14 @@ class Cloud(Value):
         return f"{self.audience}/.default"
 
     def blob_url(self, account: str) -> str:
-        """Return the blob endpoint of a storage account, without a trailing slash."""
+        """
+        Return the blob endpoint of a storage account, without a trailing slash.
+
+        Raises:
+            ValueError: not the name of an account; a token must not follow it to another host.
+        """
+        if not re.fullmatch(r"[a-z0-9]{3,24}", account):
+            raise ValueError("not the name of a storage account")
         return self.blob_endpoint.replace("{account}", account)
 
 

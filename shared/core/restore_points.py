@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from shared.core.documents import Document, Utc, Value
+from shared.core.fields import AccountName, ContainerName
 from shared.core.services import ServiceRef
 
 VALIDITY = dt.timedelta(days=30)
@@ -21,8 +22,8 @@ LATEST = "latest"
 class InventorySummary(Value):
     """Where the inventory lies, and what it says in short."""
 
-    account: str
-    container: str
+    account: AccountName
+    container: ContainerName
     key: str
     digest: str
     counts: dict[str, int]
@@ -38,8 +39,8 @@ class RestorePoint(Document):
     tier: str
     api_version: str
     run_id: str
-    account: str
-    container: str
+    account: AccountName
+    container: ContainerName
     size_bytes: int
     sha256: str
     etag: str

@@ -88,6 +88,11 @@ class RunRecord(Document):
     warnings: tuple[str, ...] = ()
     ended_at: Utc | None = None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a POST of this run was accepted, or may have been."""
+        return self.operation is not None or self.posted_at is not None
+
 
 class RunEnd(Document):
     """How a run ended, as its orchestration returns it and its record keeps it."""

@@ -100,7 +100,7 @@ def after_post(
     if is_denied:
         fault = fault.model_copy(update={"hint": DENIED_HINT})
     if run.posts > 1:
-        # refused now says nothing about the earlier POST; what that one left is looked for again
+        # this answer is about this POST; the earlier one left no trace so far, which is no proof either way
         return run, end(Outcome.OUTCOME_UNKNOWN, fault)
     # a missing right says nothing about the backup: nothing was changed, and nobody judged it
     return withdraw(run, now), end(Outcome.REFUSED if is_denied else Outcome.FAILED, fault)

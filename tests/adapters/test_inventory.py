@@ -116,3 +116,13 @@ def test_an_inventory_with_a_hole_is_none(lists: dict[str, Any], kind: type[Exce
     """Whatever else goes wrong passes as an error: half an inventory would prove anything."""
     with pytest.raises(kind):
         take(lists)
+
+
+def test_a_list_that_vanishes_between_two_pages_is_none() -> None:
+    """Its first page must not pass for all of it."""
+    pages = {
+        "tags": {"value": [entity("tags/a")], "nextLink": f"{ORIGIN}{ID}/tags?skip=1"},
+        "tags?skip=1": NotFoundError("gone"),
+    }
+    with pytest.raises(NotFoundError):
+        take(pages)

@@ -44,7 +44,14 @@ def test_a_final_slash_is_taken_away() -> None:
     )
 
     assert cloud.resource_manager == "https://127.0.0.1:8443"
-    assert cloud.blob_url("a") == "https://h/a"
+    assert cloud.blob_url("abc") == "https://h/abc"
+
+
+@pytest.mark.parametrize("account", ["evil.example/x?", "127.0.0.1:1/x?", "a", "Upper", "", "abc\n"])
+def test_what_is_no_account_name_makes_no_url(account: str) -> None:
+    """A token follows the URL, and an account's name may come from a stored record."""
+    with pytest.raises(ValueError, match="storage account"):
+        Cloud(**OWN).blob_url(account)
 
 
 @pytest.mark.parametrize("origin", ["https://[::1]:8443", "https://arm.example", "https://127.0.0.1:1"])

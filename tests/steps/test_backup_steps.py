@@ -273,3 +273,38 @@ def test_the_record_of_a_night_can_be_written_twice(ports):
     states = [StepResult.from_json(activities.end_night(night, ports)).state for _ in range(3)]
 
     assert states == [StepState.RETRY, StepState.DONE, StepState.DONE]
+
+
+def test_a_service_that_does_not_stand_at_succeeded_has_no_new_point(ports, request_):
+    """A blob alone is no proof: what a service in state Failed wrote nobody can vouch for."""
+    facts = facts_of(ports, request_)
+    ports.arm.service(request_.source).resting_state = "Failed"
+
+    result = verify(ports, facts)
+
+    assert (result.state, result.outcome) == (StepState.END, Outcome.OUTCOME_UNKNOWN)
+    assert result.fault.code == "SourceNotSucceeded"
+    assert list(ports.records().keys(layout.RESTORE_POINTS)) == []
+
+
+def test_a_backup_that_was_settled_by_evidence_says_so(ports, request_):
+    """A point whose verdict was never read carries that as a warning."""
+    facts = facts_of(ports, request_)
+    run, etag = ports.runs.read(request_.run_id)
+    ports.runs.replace(run.model_copy(update={"operation": None}), etag)
+
+    warnings = verify(ports, facts).value["point"]["warnings"]
+
+    assert [text for text in warnings if "verdict was not read" in text]
+
+
+def test_preparing_again_after_the_post_waits_for_nothing(ports, request_):
+    """A driver that starts anew finds its own operation at work, which is not somebody else's."""
+    prepare(ports, request_)
+    before = ports.records().read(layout.inventory_key(request_.service, request_.backup_name))
+    begin(ports, request_)
+
+    again = prepare(ports, request_)
+
+    assert again.state is StepState.DONE
+    assert ports.records().read(layout.inventory_key(request_.service, request_.backup_name)) == before
