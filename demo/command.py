@@ -129,7 +129,7 @@ def look_further(findings: summary.Findings, ca: Path) -> list[str]:
         f"curl {at.get('standby.app')}/api/runs",
         f"curl -i -H 'Content-Type: application/json' -d '{body}' {at.get('standby.app')}/api/restores",
         f"curl {at.get('simulator.control')}/_sim/counts",
-        f"curl --cacert {ca} {at.get('simulator.arm')}/metadata/endpoints?api-version=2022-09-01",
+        f"curl --cacert {ca} '{at.get('simulator.arm')}/metadata/endpoints?api-version=2022-09-01'",
     ]
 
 

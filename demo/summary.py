@@ -169,7 +169,7 @@ def facts_table(found: Findings) -> Table:
     """Return the facts below it, one per line."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column(style="dim")
-    table.add_column()
+    table.add_column(overflow="fold")
     if found.recorded is not None:
         table.add_row("  restore point", found.recorded.name)
         table.add_row("  SHA-256", found.recorded.sha256)
@@ -179,7 +179,9 @@ def facts_table(found: Findings) -> Table:
     ):
         if seconds is not None:
             in_azure = clock.stretch(seconds, speed=found.speed)
-            table.add_row(f"  {name}", f"{seconds:.1f} s, which stands for {in_azure} in Azure")
+            table.add_row(
+                f"  {name}", f"{seconds:.1f} s here, this machine's own seconds included: {in_azure} in Azure"
+            )
     table.add_row("  POSTs seen by ARM", "{} backup, {} restore".format(*found.posts))
     if found.differences is not None:
         table.add_row("  differences", _differences(found.differences, found.entities))

@@ -179,7 +179,7 @@ def make_node_modules(node: machine.Node, log: Transcript) -> None:
     if stamp.is_current():
         return
     stamp.remove()
-    npm = [node.npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    npm = [node.npm, "ci", "--fetch-retries=1", "--no-audit", "--no-fund", "--loglevel=error"]
     doing = f"node_modules from package-lock.json with Node {node.version}"
     log.run(doing, npm, remedy="is the npm registry reachable from here?", path_first=Path(node.node).parent)
     stamp.write()
