@@ -10,7 +10,7 @@ from shared.core import fleet
 from shared.core.fleet import LOOKS_PER_GENERATION, FleetState
 from shared.core.requests import BackupRequest
 from shared.core.runs import Outcome, RunEnd
-from shared.core.steps import Patience, StepState, repeat
+from shared.core.steps import StepState, repeat
 from shared.operation import busy_patience, conclude, ended, insist, operate
 
 
@@ -50,13 +50,12 @@ def back_up_service(context: Any) -> Generator[Any, Any, dict[str, Any]]:
     Input: BackupRequest, whose run record exists. Output: RunEnd.
     """
     request = BackupRequest.from_json(context.get_input())
-    patience = Patience(until=request.deadline_at, intervals=request.intervals)
-    end = yield from _back_up(context, request, patience)
+    end = yield from _back_up(context, request)
     output = yield from conclude(context, request, end)
     return output
 
 
-def _back_up(context: Any, request: BackupRequest, patience: Patience) -> Generator[Any, Any, RunEnd]:
+def _back_up(context: Any, request: BackupRequest) -> Generator[Any, Any, RunEnd]:
     prepared = yield from repeat(
         context, "prepare_backup", request.to_json(), busy_patience(context, request)
     )
@@ -67,10 +66,12 @@ def _back_up(context: Any, request: BackupRequest, patience: Patience) -> Genera
     if operated.state is StepState.END:
         return ended(request, operated, polls)
     facts = {"request": request.to_json(), "prepared": prepared.value, "polls": polls}
-    verified = yield from repeat(context, "verify_backup", facts, patience)
+    verified = yield from repeat(context, "verify_backup", facts, insist(context, request.intervals))
     if verified.state is StepState.END:
         return ended(request, verified, polls)
-    recorded = yield from repeat(context, "record_restore_point", verified.value, patience)
+    recorded = yield from repeat(
+        context, "record_restore_point", verified.value, insist(context, request.intervals)
+    )
     if recorded.state is StepState.END:
         return ended(request, recorded, polls)
     return RunEnd(

@@ -12,6 +12,7 @@ from shared.core.intervals import Intervals, backoff_s
 from shared.core.requests import RestoreRequest
 from shared.core.runs import Outcome
 from shared.core.steps import Patience, StepState, repeat
+from shared.operation import insist
 
 
 class ReplicationState(Document):
@@ -104,9 +105,8 @@ def _look(context: Any, state: ReplicationState) -> Step:
     outcome = look["end"]["outcome"]
     if outcome == Outcome.SUCCEEDED:
         # the restore may have used up all patience, and the standby does hold the point
-        day = context.current_utc_datetime + dt.timedelta(days=1)
-        patience = Patience(until=day, intervals=state.intervals)
-        recorded = yield from repeat(context, "record_replica", request.to_json(), patience)
+        insisting = insist(context, state.intervals)
+        recorded = yield from repeat(context, "record_replica", request.to_json(), insisting)
         if recorded.state is StepState.END:
             raise RuntimeError(f"run {run.run_id} succeeded, but its replica could not be recorded")
     return {"outcome": outcome, "runId": run.run_id}

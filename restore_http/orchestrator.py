@@ -7,8 +7,8 @@ from typing import Any
 
 from shared.core.requests import RestoreRequest
 from shared.core.runs import Outcome, RunEnd
-from shared.core.steps import Patience, StepState, repeat
-from shared.operation import busy_patience, conclude, ended, operate
+from shared.core.steps import StepState, repeat
+from shared.operation import busy_patience, conclude, ended, insist, operate
 
 
 def restore_service(context: Any) -> Generator[Any, Any, dict[str, Any]]:
@@ -18,13 +18,12 @@ def restore_service(context: Any) -> Generator[Any, Any, dict[str, Any]]:
     Input: RestoreRequest, whose run record exists. Output: RunEnd.
     """
     request = RestoreRequest.from_json(context.get_input())
-    patience = Patience(until=request.deadline_at, intervals=request.intervals)
-    end = yield from _restore(context, request, patience)
+    end = yield from _restore(context, request)
     output = yield from conclude(context, request, end)
     return output
 
 
-def _restore(context: Any, request: RestoreRequest, patience: Patience) -> Generator[Any, Any, RunEnd]:
+def _restore(context: Any, request: RestoreRequest) -> Generator[Any, Any, RunEnd]:
     checked = yield from repeat(context, "check_restore", request.to_json(), busy_patience(context, request))
     if checked.state is StepState.END:
         return ended(request, checked)
@@ -32,7 +31,9 @@ def _restore(context: Any, request: RestoreRequest, patience: Patience) -> Gener
     polls = int(operated.value.get("polls", 0))
     if operated.state is StepState.END:
         return ended(request, operated, polls)
-    verified = yield from repeat(context, "verify_restore", request.to_json(), patience)
+    verified = yield from repeat(
+        context, "verify_restore", request.to_json(), insist(context, request.intervals)
+    )
     if verified.state is StepState.END:
         return ended(request, verified, polls)
     return RunEnd(

@@ -81,7 +81,12 @@ def busy_patience(context: Any, request: BackupRequest | RestoreRequest) -> Pati
 
 
 def insist(context: Any, intervals: Intervals) -> Patience:
-    """Return a day's patience for storage to come back: a word must be written whatever it is."""
+    """
+    Return a day's patience for what comes after an operation: its proof, its record, the run's word.
+
+    The deadline is the operation's own; one that ends at its last look must still be proven, and a word
+    must be written whatever it is, however long storage takes to come back.
+    """
     return Patience(until=context.current_utc_datetime + dt.timedelta(days=1), intervals=intervals)
 
 

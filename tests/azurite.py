@@ -81,8 +81,8 @@ def azurite(ca_dir: Path, location: Path) -> Iterator[Azurite]:
     for service in ("blob", "queue", "table"):
         command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", "0"]
     accounts = ";".join(f"{name}:{key}" for name, key in ACCOUNTS.items())
-    with _running(command, AZURITE_ACCOUNTS=accounts) as process:
-        found = _wait_for_line(process, r"Blob service is successfully listening at (https://[\d.:]+)")
+    with running(command, AZURITE_ACCOUNTS=accounts) as process:
+        found = wait_for_line(process, r"Blob service is successfully listening at (https://[\d.:]+)")
         yield Azurite(endpoint=f"{found[1]}/{{account}}", ca=ca_dir / "ca.pem")
 
 
@@ -94,13 +94,14 @@ def simulator(ca_dir: Path, folder: Path, blob_endpoint: str) -> Iterator[dict[s
     command += ["--blob-endpoint", blob_endpoint]
     for name, key in ACCOUNTS.items():
         command += ["--account-key", f"{name}={key}"]
-    with _running(command) as process:
-        _wait_for_line(process, "^simulator: https://")
+    with running(command) as process:
+        wait_for_line(process, "^simulator: https://")
         yield json.loads(ready_file.read_text())
 
 
 @contextlib.contextmanager
-def _running(command: list[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
+def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a process in the repository; end it by its id when the block ends."""
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -120,7 +121,8 @@ def _running(command: list[str], **environment: str) -> Iterator[subprocess.Pope
             process.wait()
 
 
-def _wait_for_line(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+def wait_for_line(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Return the first line of output that matches; fail with what was printed if there is none."""
     assert process.stdout is not None
     seen = []
     for line in process.stdout:

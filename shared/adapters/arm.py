@@ -16,7 +16,7 @@ from shared.adapters import translate
 from shared.adapters.identity import Tokens
 from shared.core.clouds import Cloud
 from shared.core.errors import ProtocolError
-from shared.core.lro import same_origin
+from shared.core.locations import same_origin
 from shared.core.plan import AccessKeyAccess, BackupStorage, UserAssignedAccess
 from shared.core.ports import Clock
 from shared.core.response import BODY_LENGTH_MAX, Response

@@ -9,7 +9,7 @@ from typing import Any
 from shared.adapters.arm import CONNECTIONS, ArmClient
 from shared.core.errors import AccessError, NotFoundError, ProtocolError
 from shared.core.inventory import COLLECTIONS, Collection, Inventory, entity_of
-from shared.core.lro import same_origin
+from shared.core.locations import same_origin
 from shared.core.services import ServiceRef
 
 NOT_IN_THIS_TIER = frozenset({"MethodNotAllowedInPricingTier"})

@@ -26,9 +26,10 @@ from shared.core.errors import (
     ThrottledError,
     UnavailableError,
 )
-from shared.core.lro import fault_of, read_retry_after
+from shared.core.lro import fault_of
 from shared.core.ports import Clock
 from shared.core.response import Response
+from shared.core.retry_after import read_retry_after
 
 WRAPPERS_MAX = 5
 """Three are known."""

@@ -19,11 +19,9 @@ from typing import Any
 from pydantic import Field
 
 from shared.core.documents import Document, Value
-from shared.core.locations import LOCATION_LENGTH_MAX as LOCATION_LENGTH_MAX
-from shared.core.locations import checked_location
-from shared.core.locations import same_origin as same_origin
+from shared.core.locations import LOCATION_LENGTH_MAX, checked_location
 from shared.core.response import Response, read_error, read_error_json
-from shared.core.retry_after import read_retry_after as read_retry_after
+from shared.core.retry_after import read_retry_after
 
 BUSY_CODES = frozenset(
     {"servicelocked", "pessimisticconcurrencyconflict", "managementapirequestfailed", "conflictingoperation"}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shared.core.errors import DrError, NotFoundError, ProtocolError
-from shared.core.lro import same_origin
+from shared.core.locations import same_origin
 from shared.core.plan import AccessKeyAccess, BackupStorage
 from shared.core.response import Response
 from shared.core.services import ServiceRef, ServiceState

@@ -293,6 +293,16 @@ def test_storage_down_while_verifying_is_waited_for(stage):
     assert stage.back_up().outcome == Outcome.SUCCEEDED
 
 
+def test_an_operation_that_ends_at_its_last_look_is_still_proven(make_stage):
+    """The deadline is the operation's: proof that has to wait for storage afterwards is not cut off by it."""
+    stage = make_stage(deadlineHours=1)
+    stage.ports.arm.service(stage.ports.first.ref).duration_s["backup"] = 3590
+    faults = stage.ports.backups("drprimary", "apim-backups").faults["measure"]
+    faults.extend([UnavailableError("the blob: ServerBusy")] * 4)
+
+    assert stage.back_up().outcome == Outcome.SUCCEEDED
+
+
 def test_a_change_while_it_ran_is_a_warning(stage):
     """An entity edited during the backup: recorded, with both inventories and a warning."""
     service = stage.ports.arm.service(stage.ports.first.ref)

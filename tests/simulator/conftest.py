@@ -10,15 +10,11 @@ simulator of its own.
 from __future__ import annotations
 
 import base64
-import collections
 import contextlib
 import itertools
 import json
-import os
-import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +24,8 @@ import pytest
 import requests
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
+from tests.azurite import running, wait_for_line
+
 ROOT = Path(__file__).resolve().parents[2]
 AZURITE = ROOT / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 SUBSCRIPTION = "0b1f6471-1bf0-4dda-aec3-cb9272f09590"
@@ -36,40 +34,6 @@ ACCOUNT = "drprimary"
 ACCOUNT_KEY = base64.b64encode(b"a made-up key of the simulator's tests").decode()
 
 _names = itertools.count(1)
-
-
-def _wait_for_line(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
-    """Return the first line of output that matches; fail with what was printed if there is none."""
-    assert process.stdout is not None
-    seen = []
-    for line in process.stdout:
-        seen.append(line)
-        if found := re.search(pattern, line):
-            # Nobody reads on otherwise, and a full pipe would stop the process.
-            threading.Thread(target=collections.deque, args=(process.stdout, 0), daemon=True).start()
-            return found
-    pytest.fail(f"{process.args} ended without saying it is ready:\n{''.join(seen)}")
-
-
-@contextlib.contextmanager
-def _running(command: list[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +162,8 @@ def blob_endpoint(ca_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     command += ["--cert", str(ca_dir / "cert.pem"), "--key", str(ca_dir / "key.pem")]
     for service in ("blob", "queue", "table"):
         command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", "0"]
-    with _running(command, AZURITE_ACCOUNTS=f"{ACCOUNT}:{ACCOUNT_KEY}") as process:
-        found = _wait_for_line(process, r"Blob service is successfully listening at (https://[\d.:]+)")
+    with running(command, AZURITE_ACCOUNTS=f"{ACCOUNT}:{ACCOUNT_KEY}") as process:
+        found = wait_for_line(process, r"Blob service is successfully listening at (https://[\d.:]+)")
         yield f"{found[1]}/{{account}}"
 
 
@@ -214,8 +178,8 @@ def start_simulator(
             ready_file = tmp_path_factory.mktemp("simulator") / "ready.json"
             command = [sys.executable, "-m", "simulator", "--ca-dir", str(ca_dir)]
             command += ["--blob-endpoint", blobs, "--ready-file", str(ready_file), *options]
-            process = stack.enter_context(_running(command))
-            _wait_for_line(process, "^simulator: https://")
+            process = stack.enter_context(running(command))
+            wait_for_line(process, "^simulator: https://")
             return Simulator(json.loads(ready_file.read_text()))
 
         yield start

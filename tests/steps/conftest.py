@@ -11,11 +11,11 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from shared.core import layout, names
-from shared.core.inventory import Inventory, InventoryPair
-from shared.core.restore_points import VALIDITY, InventorySummary, RestorePoint
+from shared.core import names
+from shared.core.restore_points import RestorePoint
 from tests.fakes import FakePorts
 from tests.fakes.clock import START
+from tests.fakes.points import make_point
 
 
 class FakeClient:
@@ -71,45 +71,7 @@ def body_of(response: func.HttpResponse) -> Any:
 
 def put_point(ports: FakePorts, at: dt.datetime = START - dt.timedelta(hours=1)) -> RestorePoint:
     """Store blob, inventory and record of a restore point of the first service."""
-    service = ports.first
-    name = names.backup_name(service.name, at)
-    entities = dict(ports.arm.service(service.ref).entities)
-    backups = ports.backups(service.storage.account, service.storage.container)
-    backups.put(name, json.dumps(entities).encode())
-    blob = backups.measure(name)
-    before = Inventory(service=service.ref, taken_at=at, entities=entities)
-    records = ports.records(service.region)
-    key = layout.inventory_key(service.name, name)
-    records.put(key, InventoryPair(before=before).to_bytes())
-    summary = InventorySummary(
-        account=records.account,
-        container=records.container,
-        key=key,
-        digest=before.digest,
-        counts=before.counts,
-    )
-    point = RestorePoint(
-        name=name,
-        service=service.name,
-        source=service.ref,
-        tier="Standard",
-        api_version="2024-05-01",
-        run_id=names.run_id("backup", service.name, at),
-        account=backups.account,
-        container=backups.container,
-        size_bytes=blob.size_bytes,
-        sha256=blob.sha256,
-        etag=blob.etag,
-        requested_at=at,
-        started_at=at,
-        ended_at=at,
-        verified_at=at,
-        expires_at=at + VALIDITY,
-        polls=11,
-        inventory=summary,
-    )
-    records.put(layout.restore_point_key(service.name, name), point.to_bytes())
-    return point
+    return make_point(ports, at, names.backup_name(ports.first.name, at))
 
 
 @pytest.fixture
