@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from backup_timer import activities, night, orchestrator
+from backup_timer import activities, after, before, night, orchestrator
 from shared import settings, wiring
 from shared.start import start_run
 
@@ -52,19 +52,19 @@ def end_night(night: dict):
 
 @bp.activity_trigger(input_name="wish")
 def prepare_backup(wish: dict):
-    return activities.prepare_backup(wish, wiring.ports())
+    return before.prepare_backup(wish, wiring.ports())
 
 
 @bp.activity_trigger(input_name="wish")
 def begin_backup(wish: dict):
-    return activities.begin_backup(wish, wiring.ports())
+    return before.begin_backup(wish, wiring.ports())
 
 
 @bp.activity_trigger(input_name="facts")
 def verify_backup(facts: dict):
-    return activities.verify_backup(facts, wiring.ports())
+    return after.verify_backup(facts, wiring.ports())
 
 
 @bp.activity_trigger(input_name="verified")
 def record_restore_point(verified: dict):
-    return activities.record_restore_point(verified, wiring.ports())
+    return after.record_restore_point(verified, wiring.ports())

@@ -6,8 +6,9 @@ The two POSTs are not idempotent, so whatever repeats a request here would start
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -15,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from shared.adapters import translate
 from shared.adapters.identity import Tokens
 from shared.core.clouds import Cloud
-from shared.core.errors import ProtocolError
+from shared.core.errors import NotFoundError, ProtocolError, TemporaryError
 from shared.core.locations import same_origin
 from shared.core.plan import AccessKeyAccess, BackupStorage, UserAssignedAccess
 from shared.core.ports import Clock
@@ -27,6 +28,9 @@ TIMEOUT_S = (10, 60)
 """Connect, read. Azure Resource Manager itself gives up on a provider after 60 s."""
 
 CONNECTIONS = 8
+
+PAGES_MAX = 10_000
+"""No list is near this; a nextLink that leads in a circle ends here."""
 
 
 class ArmClient:
@@ -72,9 +76,43 @@ class ArmClient:
         """
         return self._send("GET", location_url, refresh_token=refresh_token)
 
-    def list_url(self, service: ServiceRef, path: str) -> str:
-        """Return the URL of a list under a service."""
-        return self._url(f"{service.resource_id}/{path}")
+    def read(
+        self,
+        path: str,
+        *,
+        what: str,
+        api_version: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Return the JSON of a GET; see the port."""
+        return self.read_json(self._url(path, api_version, query), what)
+
+    def read_all(
+        self,
+        path: str,
+        *,
+        what: str,
+        api_version: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list, page after page, as far as a nextLink leads at our own origin."""
+        url = self._url(path, api_version, query)
+        for page_number in range(PAGES_MAX):
+            try:
+                page = self.read_json(url, what)
+            except NotFoundError as err:
+                if page_number:  # what was read of it before must not pass for all
+                    raise TemporaryError(f"{what} vanished between two pages") from err
+                raise
+            if not isinstance(page, dict) or not isinstance(page.get("value"), list):
+                raise ProtocolError(f"{what} has no value")
+            yield from page["value"]
+            if not page.get("nextLink"):
+                return
+            url = str(page["nextLink"])
+            if not same_origin(url, self._cloud.resource_manager):
+                raise ProtocolError(f"{what} continues at another origin", code="ForeignLocation")
+        raise ProtocolError(f"{what} does not end")
 
     def read_json(self, url: str, what: str) -> Any:
         """
@@ -97,8 +135,10 @@ class ArmClient:
         except (ValueError, UnicodeDecodeError) as err:
             raise ProtocolError(f"{what} could not be read: the body is not JSON") from err
 
-    def _url(self, path: str) -> str:
-        return f"{self._cloud.resource_manager}{path}?{urlencode({'api-version': self._api_version})}"
+    def _url(self, path: str, api_version: str | None = None, query: Mapping[str, str] | None = None) -> str:
+        asked = {"api-version": api_version or self._api_version, **(query or {})}
+        # spaces as %20: a $filter with + for them has been refused
+        return f"{self._cloud.resource_manager}{path}?{urlencode(asked, quote_via=quote)}"
 
     def _send(
         self, method: str, url: str, *, body: dict[str, str] | None = None, refresh_token: bool = False

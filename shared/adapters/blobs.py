@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -12,8 +13,8 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob import ContainerClient, ContentSettings
 
 from shared.adapters.translate import from_storage
-from shared.core.errors import ProtocolError
-from shared.core.ports import BlobFacts
+from shared.core.errors import ConflictError, NotFoundError, ProtocolError
+from shared.core.ports import JSON_TYPE, BlobFacts
 
 _T = TypeVar("_T")
 
@@ -23,7 +24,7 @@ DOCUMENT_LENGTH_MAX = 64 * 1024 * 1024
 CHUNK_LENGTH = 4 * 1024 * 1024
 """Read at once. The SDK's own first piece is 32 MB, of which it holds several copies."""
 
-_JSON = ContentSettings(content_type="application/json")
+_JSON = ContentSettings(content_type=JSON_TYPE)
 
 
 class BlobContainer:
@@ -86,23 +87,28 @@ class BlobContainer:
 
         return self._asked(read, key)
 
-    def create(self, key: str, content: bytes) -> None:
-        """Write a blob that must not exist."""
-        self._asked(
-            lambda: self._client.get_blob_client(key).upload_blob(
-                content, overwrite=False, content_settings=_JSON
-            ),
-            key,
-        )
+    def create_container(self) -> None:
+        """Create the container without public access; one that is there is left as it is."""
+        with contextlib.suppress(ConflictError):
+            self._asked(self._client.create_container, "the container")
 
-    def put(self, key: str, content: bytes) -> None:
+    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
+        """Write a blob that must not exist."""
+        self._write(key, content, content_type, overwrite=False)
+
+    def put(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob whether it exists or not."""
-        self._asked(
-            lambda: self._client.get_blob_client(key).upload_blob(
-                content, overwrite=True, content_settings=_JSON
-            ),
-            key,
-        )
+        self._write(key, content, content_type, overwrite=True)
+
+    def delete(self, key: str) -> bool:
+        """Delete a blob, with snapshots if it has any; False if it was not there."""
+        try:
+            self._asked(
+                lambda: self._client.get_blob_client(key).delete_blob(delete_snapshots="include"), key
+            )
+        except NotFoundError:
+            return False
+        return True
 
     def replace(self, key: str, content: bytes, etag: str) -> str:
         """Write a blob that must still have this ETag; return the new one."""
@@ -124,6 +130,15 @@ class BlobContainer:
             yield from self._client.list_blob_names(name_starts_with=prefix)
         except AzureError as err:
             raise self._translated(err, f"the list {prefix}") from err
+
+    def _write(self, key: str, content: bytes, content_type: str, *, overwrite: bool) -> None:
+        settings = ContentSettings(content_type=content_type)
+        self._asked(
+            lambda: self._client.get_blob_client(key).upload_blob(
+                content, overwrite=overwrite, content_settings=settings
+            ),
+            key,
+        )
 
     def _asked(self, call: Callable[[], _T], what: str) -> _T:
         try:

@@ -9,14 +9,10 @@ from typing import Any
 from shared.adapters.arm import CONNECTIONS, ArmClient
 from shared.core.errors import AccessError, NotFoundError, ProtocolError
 from shared.core.inventory import COLLECTIONS, Collection, Inventory, entity_of
-from shared.core.locations import same_origin
 from shared.core.services import ServiceRef
 
 NOT_IN_THIS_TIER = frozenset({"MethodNotAllowedInPricingTier"})
 """A 400 that says that the tier has no such list, as Standard has no self-hosted gateways: it is empty."""
-
-PAGES_MAX = 10_000
-"""No service is near this; a nextLink that leads in a circle ends here."""
 
 
 def take_inventory(client: ArmClient, service: ServiceRef, *, taken_at: dt.datetime) -> Inventory:
@@ -53,33 +49,14 @@ def take_inventory(client: ArmClient, service: ServiceRef, *, taken_at: dt.datet
 
 def _read_list(client: ArmClient, service: ServiceRef, path: str) -> tuple[list[dict[str, Any]], str]:
     """Return the resources of one list, all pages, and why it could not be read, if so."""
-    url: str = client.list_url(service, path)
-    resources: list[dict[str, Any]] = []
-    for page_number in range(PAGES_MAX):
-        try:
-            page = _read_page(client, service, url, path)
-        except NotFoundError:
-            if page_number:
-                raise  # what was read of it before must not pass for all
-            return [], ""
-        except ProtocolError as err:
-            if err.code in NOT_IN_THIS_TIER:
-                return [], ""
-            raise
-        except AccessError as err:
-            return [], err.code
-        resources += page["value"]
-        if not page.get("nextLink"):
-            return resources, ""
-        url = str(page["nextLink"])
-    raise ProtocolError(f"the list {path} of {service.name} does not end")
-
-
-def _read_page(client: ArmClient, service: ServiceRef, url: str, path: str) -> dict[str, Any]:
     what = f"the list {path} of {service.name}"
-    page = client.read_json(url, what)
-    if not isinstance(page, dict) or not isinstance(page.get("value"), list):
-        raise ProtocolError(f"{what} has no value")
-    if page.get("nextLink") and not same_origin(str(page["nextLink"]), url):
-        raise ProtocolError(f"{what} continues at another origin", code="ForeignLocation")
-    return page
+    try:
+        return list(client.read_all(f"{service.resource_id}/{path}", what=what)), ""
+    except NotFoundError:
+        return [], ""
+    except ProtocolError as err:
+        if err.code in NOT_IN_THIS_TIER:
+            return [], ""
+        raise
+    except AccessError as err:
+        return [], err.code

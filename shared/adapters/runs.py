@@ -8,6 +8,8 @@ from shared.core.ports import Blobs
 from shared.core.runs import RunRecord
 from shared.records import newest, read_document
 
+TEXT_TYPE = "text/plain"
+
 
 class RunStore:
     """The port Runs."""
@@ -16,7 +18,14 @@ class RunStore:
         self._records = records
 
     def create(self, run: RunRecord) -> bool:
-        """Write a run that must not exist; False if it did."""
+        """
+        Write a run that must not exist; False if it did.
+
+        Its mark comes first: a crash in between leaves a mark without a run, which is cleared away, and
+        not a run that nobody would ever find again.
+        """
+        if not self._records.exists(layout.run_key(run.run_id)):
+            self._records.put(layout.open_run_key(run.run_id), b"", content_type=TEXT_TYPE)
         try:
             self._records.create(layout.run_key(run.run_id), run.to_bytes())
         except ConflictError:
@@ -34,6 +43,19 @@ class RunStore:
     def replace(self, run: RunRecord, etag: str) -> str:
         """Write a run that must not have changed since it was read."""
         return self._records.replace(layout.run_key(run.run_id), run.to_bytes(), etag)
+
+    def discard(self, run_id: str) -> None:
+        """Take back a run that this very call created and that nothing was started for."""
+        self._records.delete(layout.run_key(run_id))
+        self.close(run_id)
+
+    def open_ids(self) -> list[str]:
+        """Return the ids of all runs without a final word, oldest first."""
+        return [key.removeprefix(layout.OPEN_RUNS) for key in self._records.keys(layout.OPEN_RUNS)]
+
+    def close(self, run_id: str) -> None:
+        """Take a run off the list of open ones."""
+        self._records.delete(layout.open_run_key(run_id))
 
     def newest(self, count_max: int) -> list[RunRecord]:
         """Return the newest runs, newest first: ids begin with the time, so names sort as times do."""

@@ -51,6 +51,8 @@ if TYPE_CHECKING:  # made by a call below, which a type checker cannot follow
     PlanName = str
     SettingName = str
     ClientId = str
+    SubscriptionId = str
+    StorageAccountId = str
 else:
     AccountName = _matching(
         r"[a-z0-9]{3,24}", "the name of a storage account: 3 to 24 lower-case letters and digits"
@@ -60,8 +62,8 @@ else:
         "the name of a container: 3 to 63 lower-case letters, digits and single hyphens",
     )
     PlanName = _matching(
-        r"[a-z][a-z0-9-]{0,38}[a-z0-9]",
-        "a name for this plan: 2 to 40 lower-case letters, digits and hyphens, beginning with a letter",
+        r"[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?",
+        "a name for this plan: 1 to 50 lower-case letters, digits and hyphens, beginning with a letter",
     )
     SettingName = _matching(
         r"[A-Za-z_][A-Za-z0-9_]*", "the name of an app setting (the key itself is not wanted here)"
@@ -69,4 +71,13 @@ else:
     ClientId = _matching(
         r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
         "a client id (a GUID); the principal id and the resource id of the identity do not work",
+    )
+    SubscriptionId = _matching(
+        r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "a subscription id (a GUID)"
+    )
+    StorageAccountId = _matching(
+        r"(?i:/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]{1,90}"
+        r"/providers/Microsoft\.Storage/storageAccounts/[a-z0-9]{3,24})",
+        "the id of a storage account; it looks like /subscriptions/<guid>/resourceGroups/<group>"
+        "/providers/Microsoft.Storage/storageAccounts/<name>",
     )

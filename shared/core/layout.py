@@ -8,6 +8,14 @@ import re
 RESTORE_POINTS = "restore-points/"
 REPLICAS = "replicas/"
 RUNS = "runs/"
+OPEN_RUNS = "open-runs/"
+NIGHTS = "nights/"
+HOLDS = "holds/"
+PRUNED = "pruned/"
+USAGE = "usage/"
+CHANGES = "changes/"
+ROSTER = "roster.json"
+"""The services that discovery found last."""
 
 _RESTORE_POINT = re.compile(r"restore-points/(?P<service>[a-z][a-z0-9-]*)/(?P<name>[A-Za-z0-9._-]+)\.json")
 
@@ -40,6 +48,36 @@ def replicas_prefix(service: str) -> str:
 def run_key(run_id: str) -> str:
     """Return the blob name of a run record."""
     return f"{RUNS}{run_id}.json"
+
+
+def open_run_key(run_id: str) -> str:
+    """Return the blob name that marks a run as being without a final word."""
+    return f"{OPEN_RUNS}{run_id}"
+
+
+def sidecar_key(service: str, name: str) -> str:
+    """Return the blob name of what a backup does not contain."""
+    return f"sidecars/{service}/{name}.json"
+
+
+def hold_key(service: str, name: str) -> str:
+    """Return the blob name of a restore point's hold."""
+    return f"{HOLDS}{service}/{name}.json"
+
+
+def pruned_key(service: str, name: str) -> str:
+    """Return the blob name that says what was pruned, when and why; written before anything is deleted."""
+    return f"{PRUNED}{service}/{name}.json"
+
+
+def changes_key(service: str) -> str:
+    """Return the blob name of what is known of a service's changes."""
+    return f"{CHANGES}{service}.json"
+
+
+def manifest_key(backup_name: str) -> str:
+    """Return the name of the record's copy, in the backups' own container."""
+    return f"{backup_name}.json"
 
 
 def report_key(run_id: str) -> str:

@@ -8,13 +8,15 @@ The JSON Schema in docs/plan.schema.json is generated from this file.
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
 from shared.core.clouds import CLOUDS, Cloud
-from shared.core.documents import Document, Value, faults_of
+from shared.core.documents import Document, Utc, Value, faults_of
 from shared.core.errors import ConfigError
 from shared.core.fields import (
     AccountName,
@@ -25,11 +27,18 @@ from shared.core.fields import (
     Region,
     ResourceId,
     SettingName,
+    StorageAccountId,
+    SubscriptionId,
 )
-from shared.core.services import ServiceRef, canonical_region
+from shared.core.plan_checks import RECORDS_CONTAINER, disagreements
+from shared.core.services import ServiceRef
 
 API_VERSION_DEFAULT = "2024-05-01"
 SERVICES_MAX = 2000
+RPO_HOURS_DEFAULT = 30
+"""A night's distance, and the hours that a long backup takes."""
+VALIDITY_DAYS_MAX = 30
+"""The service itself refuses older backups; see docs/azure-facts.md, "Expiry"."""
 SETTING = "DR_PLAN"
 
 
@@ -62,13 +71,18 @@ class BackupStorage(Value):
     account: AccountName
     container: ContainerName
     access: Access
+    resource_id: StorageAccountId | None = None
+    """The account's ARM id; without it preflight looks for it in the service's own subscription."""
+    create_container: bool = False
+    """Whether preflight may create the container, private, where it is missing."""
 
 
-class RecordsStorage(Value):
-    """Where the app of one region keeps its records."""
+class RegionPlace(Value):
+    """Where the app of one region keeps its records, and where backups of its services go by default."""
 
     account: AccountName
-    container: ContainerName = "apim-dr"
+    container: ContainerName = RECORDS_CONTAINER
+    storage: BackupStorage | None = None
 
 
 class Standby(Value):
@@ -84,19 +98,91 @@ class Standby(Value):
         return ServiceRef(resource_id=self.resource_id, region=self.region)
 
 
+class DrillTarget(Standby):
+    """A service that exists to be restored into, so that restores are rehearsed."""
+
+
+class Retention(Value):
+    """Keep rules. A restore point dies only when every rule agrees, and the newest usable one never does."""
+
+    keep_last: int = Field(default=7, ge=1, le=10_000, strict=True)
+    keep_within_days: int = Field(default=30, ge=0, le=3650, strict=True)
+    keep_at_least: int = Field(default=3, ge=1, le=10_000, strict=True)
+    """The floor: never fewer usable points than this are left."""
+
+
+class AfterChanges(Value):
+    """Back up after changes: when it has been quiet for a while, and not too often."""
+
+    quiet_minutes: int = Field(default=30, ge=1, le=1440, strict=True)
+    min_interval_hours: int = Field(default=4, ge=1, le=168, strict=True)
+
+
+class Pause(Value):
+    """No backups by themselves meanwhile; the reason is shown wherever the service is."""
+
+    reason: str = Field(min_length=1, max_length=200)
+    until: Utc | None = None
+
+
+class ServiceSettings(Value):
+    """What may be said of one service, or of all of them in `defaults`."""
+
+    storage: BackupStorage | None = None
+    rpo_hours: int | None = Field(default=None, ge=1, le=24 * 90, strict=True)
+    validity_days: int | None = Field(default=None, ge=1, le=VALIDITY_DAYS_MAX, strict=True)
+    retention: Retention | None = None
+    after_changes: AfterChanges | None = None
+    again_if_changed: bool | None = Field(default=None, strict=True)
+    paused: Pause | None = None
+
+
+class PlannedService(ServiceSettings):
+    """One service as the plan names it."""
+
+    name: PlanName
+    resource_id: ResourceId
+    region: Region
+    standby: Standby | None = None
+    drill_target: DrillTarget | None = None
+
+
+class Discovery(Value):
+    """Services that are found by their tags instead of being named."""
+
+    subscriptions: tuple[SubscriptionId, ...] = Field(min_length=1, max_length=500)
+    tag: dict[str, str] = Field(min_length=1, max_length=10)
+    """All of these tags, names and values; names without regard to case, as in Azure."""
+
+
 class ProtectedService(Value):
-    """One service of the plan: the primary, its storage, and its standby if it has one."""
+    """
+    One service with everything settled: its own words first, then its region's, then the defaults.
+
+    `retention` None: nothing is ever pruned. `after_changes` None: changes start nothing.
+    """
 
     name: PlanName
     resource_id: ResourceId
     region: Region
     storage: BackupStorage
     standby: Standby | None = None
+    drill_target: DrillTarget | None = None
+    rpo_hours: int = RPO_HOURS_DEFAULT
+    validity_days: int = VALIDITY_DAYS_MAX
+    retention: Retention | None = None
+    after_changes: AfterChanges | None = None
+    again_if_changed: bool = False
+    paused: Pause | None = None
 
     @property
     def ref(self) -> ServiceRef:
         """The primary as a service."""
         return ServiceRef(resource_id=self.resource_id, region=self.region)
+
+    def is_paused(self, now: dt.datetime) -> bool:
+        """Whether nothing is to be started for it by itself."""
+        return self.paused is not None and (self.paused.until is None or now < self.paused.until)
 
 
 class Plan(Document):
@@ -107,13 +193,39 @@ class Plan(Document):
     api_version: ApiVersion = API_VERSION_DEFAULT
     concurrency: int = Field(default=10, ge=1, le=100, strict=True)
     deadline_hours: int = Field(default=8, ge=1, le=48, strict=True)
-    regions: dict[Region, RecordsStorage] = Field(min_length=1)
-    services: tuple[ProtectedService, ...] = Field(min_length=1, max_length=SERVICES_MAX)
+    regions: dict[Region, RegionPlace] = Field(min_length=1)
+    defaults: ServiceSettings = ServiceSettings()
+    discover: Discovery | None = None
+    entries: tuple[PlannedService, ...] = Field(default=(), alias="services", max_length=SERVICES_MAX)
 
     @property
     def endpoints(self) -> Cloud:
         """The cloud's endpoints, looked up or given."""
         return CLOUDS[self.cloud] if isinstance(self.cloud, str) else self.cloud
+
+    @functools.cached_property
+    def services(self) -> tuple[ProtectedService, ...]:
+        """The services that the plan names; those that are discovered are added by shared.roster."""
+        return tuple(self.settle(entry) for entry in self.entries)
+
+    def settle(self, entry: PlannedService) -> ProtectedService:
+        """
+        Return a service with everything settled.
+
+        Raises:
+            ValueError: no storage is named for it anywhere; parse_plan has refused such a plan.
+        """
+        storage = self.storage_of(entry)
+        if storage is None:
+            raise ValueError(f"no storage is named for {entry.name}")
+        said = self.defaults.model_dump(exclude_none=True, exclude={"storage"})
+        own = {name: value for name, value in entry if value is not None and name != "storage"}
+        return ProtectedService.model_validate({**said, **own, "storage": storage}, by_name=True)
+
+    def storage_of(self, entry: PlannedService) -> BackupStorage | None:
+        """Return where backups of a service go: its own word, its region's, or the default."""
+        place = self.regions.get(entry.region)
+        return entry.storage or (place.storage if place else None) or self.defaults.storage
 
     def service(self, name: str) -> ProtectedService | None:
         """Return the service of that name in the plan."""
@@ -147,56 +259,10 @@ def parse_plan(text: str, *, origin: str = SETTING) -> Plan:
         plan = Plan.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as err:
         faults = faults_of(err, data)
-    faults += _disagreements(data)
+    faults += disagreements(data)
     if plan is None or faults:
         raise ConfigError(f"the plan in {origin} is not usable", faults=faults, hint=hint)
     return plan
-
-
-def _disagreements(data: Any) -> list[tuple[str, str]]:
-    """
-    Find where parts of a plan contradict each other.
-
-    Works on the parsed JSON and passes over what has no usable shape, so that these faults are
-    named together with those of shape.
-    """
-    plan = _as_dict(data)
-    spelt = [(f"$.regions.{name}", canonical_region(name)) for name in _as_dict(plan.get("regions"))]
-    regions = {region for _, region in spelt}
-    services = plan.get("services")
-    ends: list[tuple[str, Any]] = [("$", {"region": plan.get("region")})]
-    names: list[tuple[str, Any]] = []
-    for index, service in enumerate(services if isinstance(services, list) else []):
-        at = f"$.services[{index}]"
-        names.append((f"{at}.name", _as_dict(service).get("name")))
-        ends.append((at, _as_dict(service)))
-        ends.append((f"{at}.standby", _as_dict(_as_dict(service).get("standby"))))
-    faults = _repeated(names, "is used twice; every service has a name of its own")
-    faults += _repeated(
-        [(f"{at}.resourceId", end.get("resourceId")) for at, end in ends],
-        "is named twice; a service has one part in one plan",
-    )
-    faults += _repeated(spelt, "is named twice; West Europe and westeurope are one region")
-    for at, end in ends:
-        region = end.get("region")
-        if isinstance(region, str) and canonical_region(region) not in regions:
-            faults.append((f"{at}.region", f"{region} has no entry in $.regions"))
-    return faults
-
-
-def _repeated(values: list[tuple[str, Any]], what: str) -> list[tuple[str, str]]:
-    seen: set[str] = set()
-    faults = []
-    for path, value in values:
-        if isinstance(value, str):
-            if value.lower() in seen:
-                faults.append((path, what))
-            seen.add(value.lower())
-    return faults
-
-
-def _as_dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def plan_schema() -> dict[str, Any]:

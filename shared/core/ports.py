@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,8 @@ from shared.core.plan import BackupStorage, Plan
 from shared.core.response import Response
 from shared.core.runs import RunRecord
 from shared.core.services import ServiceRef, ServiceState
+
+JSON_TYPE = "application/json"
 
 
 class Clock(Protocol):
@@ -41,6 +43,39 @@ class Arm(Protocol):
 
     def start(self, service: ServiceRef, action: str, storage: BackupStorage, backup_name: str) -> Response:
         """Send the POST, once, and return whatever was answered. Raises UnavailableError, ConfigError."""
+        ...
+
+    def read(
+        self,
+        path: str,
+        *,
+        what: str,
+        api_version: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        """
+        Return the JSON of a GET.
+
+        Args:
+            path: below Azure Resource Manager, such as the id of a resource.
+            what: the thing that is read, for the error's text.
+            api_version: of another provider than API Management.
+            query: further parameters, unescaped.
+
+        Raises:
+            NotFoundError, AccessError, TemporaryError, ProtocolError.
+        """
+        ...
+
+    def read_all(
+        self,
+        path: str,
+        *,
+        what: str,
+        api_version: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list, page after page; raises as `read` does, never ends early."""
         ...
 
     def poll(self, location_url: str, *, refresh_token: bool) -> Response:
@@ -74,6 +109,10 @@ class Blobs(Protocol):
         """Tell whether the container is there."""
         ...
 
+    def create_container(self) -> None:
+        """Create the container without public access; one that is there is left as it is."""
+        ...
+
     def exists(self, key: str) -> bool:
         """Tell whether a blob is there."""
         ...
@@ -86,12 +125,16 @@ class Blobs(Protocol):
         """Return content and ETag of a small blob. Raises NotFoundError."""
         ...
 
-    def create(self, key: str, content: bytes) -> None:
+    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob that must not exist. Raises ConflictError."""
         ...
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob whether it exists or not."""
+        ...
+
+    def delete(self, key: str) -> bool:
+        """Delete a blob; False if it was not there."""
         ...
 
     def replace(self, key: str, content: bytes, etag: str) -> str:
@@ -120,6 +163,18 @@ class Runs(Protocol):
 
     def newest(self, count_max: int) -> list[RunRecord]:
         """Return the newest runs, newest first."""
+        ...
+
+    def discard(self, run_id: str) -> None:
+        """Take back a run that this very call created and that nothing was started for."""
+        ...
+
+    def open_ids(self) -> list[str]:
+        """Return the ids of all runs without a final word: under way, abandoned, or not settled."""
+        ...
+
+    def close(self, run_id: str) -> None:
+        """Take a run off the list of open ones. Idempotent."""
         ...
 
 

@@ -21,7 +21,10 @@ class BackupRequest(Document):
     source: ServiceRef
     storage: BackupStorage
     backup_name: str
+    validity_days: int = 30
     trigger: Literal["timer", "http", "event"]
+    scheduled_at: Utc | None = None
+    """When the night was due; None for a backup on demand or after a change."""
     requested_at: Utc
     deadline_at: Utc
     intervals: Intervals = Intervals()
@@ -47,6 +50,7 @@ class BackupRequest(Document):
             trigger=self.trigger,
             requested_at=self.requested_at,
             phase_at=self.requested_at,
+            wish=self.to_json(),
         )
 
 
@@ -90,5 +94,6 @@ class RestoreRequest(Document):
             trigger=self.trigger,
             requested_at=self.requested_at,
             phase_at=self.requested_at,
+            wish=self.to_json(),
             restore_point=self.point.name,
         )

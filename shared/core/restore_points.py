@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Literal
 
 from shared.core.documents import Document, Utc, Value
 from shared.core.fields import AccountName, ContainerName
@@ -30,6 +31,21 @@ class InventorySummary(Value):
     changed_while_running: bool = False
 
 
+class StoredDocument(Value):
+    """Where a document lies."""
+
+    account: AccountName
+    container: ContainerName
+    key: str
+
+
+class Covered(Value):
+    """One part of a service, and where it can be found after a loss."""
+
+    what: str
+    where: Literal["backup", "sidecar", "nowhere"]
+
+
 class RestorePoint(Document):
     """One record. Times are aware UTC; `sha256` is over the blob's bytes, in hex."""
 
@@ -44,6 +60,8 @@ class RestorePoint(Document):
     size_bytes: int
     sha256: str
     etag: str
+    scheduled_at: Utc | None = None
+    """When the night was due; None for a backup on demand or after a change."""
     requested_at: Utc
     started_at: Utc
     ended_at: Utc
@@ -51,6 +69,8 @@ class RestorePoint(Document):
     expires_at: Utc
     polls: int
     inventory: InventorySummary | None = None
+    sidecar: StoredDocument | None = None
+    coverage: tuple[Covered, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def is_expired(self, now: dt.datetime) -> bool:

@@ -15,7 +15,9 @@ import datetime as dt
 import enum
 from typing import Any, Literal
 
-from shared.core.documents import Document, Utc
+from pydantic import Field
+
+from shared.core.documents import Document, Utc, Value
 from shared.core.lro import Fault, Operation
 from shared.core.services import ServiceRef
 
@@ -63,6 +65,15 @@ TRANSITIONS: dict[RunPhase, frozenset[RunPhase]] = {
 }
 
 
+class Resolution(Value):
+    """What a later look at a run without proof found. The run's first word stays beside it."""
+
+    outcome: Outcome
+    at: Utc
+    fault: Fault | None = None
+    restore_point: str | None = None
+
+
 class RunRecord(Document):
     """What is stored of a run. No secrets; the Location is worth nothing without a token."""
 
@@ -87,6 +98,14 @@ class RunRecord(Document):
     fault: Fault | None = None
     warnings: tuple[str, ...] = ()
     ended_at: Utc | None = None
+    resolution: Resolution | None = None
+    wish: dict[str, Any] = Field(default_factory=dict)
+    """The request as its orchestration got it, so that a run that nothing drives can be taken up again."""
+
+    @property
+    def word(self) -> Outcome | None:
+        """The word that counts: a later look's, else the first one; None while the run is under way."""
+        return self.resolution.outcome if self.resolution else self.outcome
 
     @property
     def is_under_way(self) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken
 
+from shared.adapters.arm import ArmClient
+from shared.adapters.identity import Tokens
 from shared.adapters.inventory import take_inventory
-from shared.core.errors import AccessError, NotFoundError, ProtocolError, UnavailableError
+from shared.core.clouds import CLOUDS
+from shared.core.errors import AccessError, NotFoundError, ProtocolError, TemporaryError, UnavailableError
 from shared.core.services import ServiceRef
-from tests.fakes.clock import START
+from tests.fakes.clock import START, FakeClock
 
 ID = (
     "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers"
@@ -17,21 +21,29 @@ ID = (
 )
 SERVICE = ServiceRef(resource_id=ID, region="westeurope")
 ORIGIN = "https://arm.example"
+VERSION = "?api-version=2024-05-01"
 
 
-class Lists:
+class StaticCredential:
+    """Hands out nothing that anybody would take."""
+
+    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        """Return a token."""
+        return AccessToken("none", 0)
+
+
+class Lists(ArmClient):
     """A client whose lists are given: path to resources, to pages, or to an error; others are empty."""
 
     def __init__(self, lists: dict[str, Any]) -> None:
+        cloud = CLOUDS["public"].model_copy(update={"resource_manager": ORIGIN})
+        tokens = Tokens(StaticCredential, "https://arm.example/.default")
+        super().__init__(cloud, "2024-05-01", tokens, FakeClock())
         self._lists = lists
-
-    def list_url(self, service: ServiceRef, path: str) -> str:
-        """Return the URL of a list."""
-        return f"{ORIGIN}{service.resource_id}/{path}"
 
     def read_json(self, url: str, what: str) -> Any:
         """Return a page, or raise."""
-        found = self._lists.get(url.split("/service/contoso/")[-1], [])
+        found = self._lists.get(url.split("/service/contoso/")[-1].removesuffix(VERSION), [])
         if isinstance(found, Exception):
             raise found
         return found if isinstance(found, dict) else {"value": found}
@@ -44,7 +56,7 @@ def entity(path: str, **properties: Any) -> dict[str, Any]:
 
 def take(lists: dict[str, Any]) -> Any:
     """Take an inventory of given lists."""
-    return take_inventory(Lists(lists), SERVICE, taken_at=START)  # type: ignore[arg-type]
+    return take_inventory(Lists(lists), SERVICE, taken_at=START)
 
 
 def test_children_are_listed_under_each_entity() -> None:
@@ -124,5 +136,5 @@ def test_a_list_that_vanishes_between_two_pages_is_none() -> None:
         "tags": {"value": [entity("tags/a")], "nextLink": f"{ORIGIN}{ID}/tags?skip=1"},
         "tags?skip=1": NotFoundError("gone"),
     }
-    with pytest.raises(NotFoundError):
+    with pytest.raises(TemporaryError):
         take(pages)

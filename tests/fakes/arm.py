@@ -7,10 +7,11 @@ import itertools
 import json
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from shared.core.errors import DrError, NotFoundError, ProtocolError
+from shared.core.errors import AccessError, DrError, NotFoundError, ProtocolError
 from shared.core.locations import same_origin
 from shared.core.plan import AccessKeyAccess, BackupStorage
 from shared.core.response import Response
@@ -97,6 +98,9 @@ class FakeArm:
         self.posts: list[Post] = []
         self.polled: list[tuple[dt.datetime, str]] = []
         self.refreshes = 0
+        self.reads: list[str] = []
+        self.resources: dict[str, Any] = {}
+        """Path in lower case to JSON, to a list of items, to an error, or to a function of the query."""
         self.on_post: deque[PostScript] = deque()
         self.on_state: deque[Exception | None] = deque()
         self.on_poll: PollScript | None = None
@@ -130,6 +134,38 @@ class FakeArm:
             tier=found.tier,
             provisioning_state="Updating" if self._is_busy(found) else found.resting_state,
         )
+
+    def read(
+        self,
+        path: str,
+        *,
+        what: str,
+        api_version: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Return what `resources` holds for a path; what it does not know we have no right to read."""
+        self.reads.append(path)
+        found = self.resources.get(path.lower())
+        if callable(found):
+            found = found(dict(query or {}))
+        if isinstance(found, Exception):
+            raise found
+        if found is None:
+            raise AccessError(
+                f"{what} could not be read: 403 AuthorizationFailed", code="AuthorizationFailed"
+            )
+        return found
+
+    def read_all(
+        self,
+        path: str,
+        *,
+        what: str,
+        api_version: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list; `resources` holds it as a plain list."""
+        yield from self.read(path, what=what, api_version=api_version, query=query)
 
     def start_url(self, service: ServiceRef, action: str) -> str:
         """Return the absolute URL of the POST."""

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 
 from shared.core.errors import ConflictError, NotFoundError
-from shared.core.ports import BlobFacts
+from shared.core.ports import JSON_TYPE, BlobFacts
 
 
 class MemoryBlobs:
@@ -33,6 +33,11 @@ class MemoryBlobs:
         self._fault("container_exists")
         return self.is_there
 
+    def create_container(self) -> None:
+        """Create the container; one that is there stays."""
+        self._fault("create_container")
+        self.is_there = True
+
     def exists(self, key: str) -> bool:
         """Tell whether a blob is there."""
         self._fault("exists")
@@ -51,7 +56,7 @@ class MemoryBlobs:
         self._fault("read")
         return self._found(key)
 
-    def create(self, key: str, content: bytes) -> None:
+    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob that must not exist."""
         self._fault("create")
         self._there(key)
@@ -59,7 +64,7 @@ class MemoryBlobs:
             raise ConflictError(f"{key}: BlobAlreadyExists")
         self._store(key, content)
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob whether it exists or not."""
         self._fault("put")
         self._there(key)
@@ -79,9 +84,11 @@ class MemoryBlobs:
         self._there(prefix)
         yield from sorted(key for key in list(self._blobs) if key.startswith(prefix))
 
-    def delete(self, key: str) -> None:
-        """Remove a blob; for tests only, the port has no such call yet."""
-        del self._blobs[key]
+    def delete(self, key: str) -> bool:
+        """Delete a blob; False if it was not there."""
+        self._fault("delete")
+        self._there(key)
+        return self._blobs.pop(key, None) is not None
 
     def _store(self, key: str, content: bytes) -> str:
         etag = f'"0x{next(self._versions):08X}"'

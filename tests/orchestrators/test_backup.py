@@ -248,11 +248,11 @@ def test_a_step_that_crashes_once_is_repeated(make_stage):
     crashes = iter([True])
 
     def verify(facts):
-        from backup_timer import activities
+        from backup_timer import after
 
         if next(crashes, False):
             raise RuntimeError("the worker died")
-        return activities.verify_backup(facts, stage.ports)
+        return after.verify_backup(facts, stage.ports)
 
     stage = make_stage(stand_ins={"verify_backup": verify})
 

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from backup_timer import activities
+from backup_timer import before
 from shared.core.errors import AccessError, UnavailableError
 from shared.core.lro import Follow
 from shared.core.response import Response
@@ -135,10 +135,10 @@ def test_a_worker_that_dies_after_the_post_starts_nothing_twice(make_stage, take
 
     def begin(wish):
         if not next(dies, False):
-            return activities.begin_backup(wish, stage.ports)
+            return before.begin_backup(wish, stage.ports)
         script = lost_after if takes_effect else lost_before
         stage.ports.arm.on_post.append(script(RuntimeError("SIGKILL")))  # not one of ours: it passes
-        return activities.begin_backup(wish, stage.ports)
+        return before.begin_backup(wish, stage.ports)
 
     stage = make_stage(stand_ins={"begin_backup": begin})
 
@@ -153,7 +153,7 @@ def test_a_worker_that_dies_after_the_record_starts_nothing_twice(make_stage):
     dies = iter([True])
 
     def begin(wish):
-        result = activities.begin_backup(wish, stage.ports)
+        result = before.begin_backup(wish, stage.ports)
         if next(dies, False):
             raise RuntimeError("SIGKILL")
         return result

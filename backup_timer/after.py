@@ -1,0 +1,146 @@
+"""The steps after the operation of a backup: proof and record. Each may run more than once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backup_timer.before import Prepared
+from shared import telemetry
+from shared.core import layout
+from shared.core.errors import ConflictError, NotFoundError, ServiceBusyError
+from shared.core.inventory import Inventory, InventoryPair
+from shared.core.lro import Fault
+from shared.core.ports import Ports
+from shared.core.requests import BackupRequest
+from shared.core.restore_points import VALIDITY, InventorySummary, RestorePoint
+from shared.core.runs import Outcome, RunPhase, RunRecord, advance
+from shared.core.steps import StepResult, attempt, done, end
+from shared.submit import replace_run
+
+
+def verify_backup(facts: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """
+    Prove the backup: the blob is there, has a size, and was read through.
+
+    Args:
+        facts: {"request": BackupRequest, "prepared": Prepared, "polls": number of polls}.
+        ports: everything.
+
+    Returns:
+        StepResult; DONE carries {"point": RestorePoint}, not recorded yet.
+    """
+    request = BackupRequest.from_json(facts["request"])
+    prepared = Prepared.from_json(facts["prepared"])
+    return attempt(
+        lambda: _verify(request, prepared, int(facts["polls"]), ports), unproven=Outcome.OUTCOME_UNKNOWN
+    )
+
+
+def _verify(request: BackupRequest, prepared: Prepared, polls: int, ports: Ports) -> StepResult:
+    run = _mark_verifying(request.run_id, ports)
+    ended_at = run.phase_at
+    state = ports.arm.service_state(request.source)
+    if state.is_in_transition:
+        raise ServiceBusyError(f"service {request.source.name} is {state.provisioning_state}")
+    if state.provisioning_state != "Succeeded":
+        message = f"after the backup the service's provisioning state is {state.provisioning_state}"
+        hint = (
+            "Nothing was recorded, although there may be a blob. Bring the service back, then back up again."
+        )
+        return end(Outcome.OUTCOME_UNKNOWN, Fault(code="SourceNotSucceeded", message=message, hint=hint))
+    try:
+        blob = ports.backups(request.storage.account, request.storage.container).measure(request.backup_name)
+    except NotFoundError:
+        return _unusable("azure resource manager reported success, but there is no such blob")
+    if blob.size_bytes == 0:
+        return _unusable("azure resource manager reported success, but the blob is empty")
+    pair, warnings = _finish_inventory(request, ports)
+    if run.operation is None:
+        warnings += (
+            "azure's own verdict was not read: its answer was lost, and the backup found by its blob",
+        )
+    started_at = run.posted_at or request.requested_at
+    point = RestorePoint(
+        name=request.backup_name,
+        service=request.service,
+        source=request.source,
+        tier=prepared.tier,
+        api_version=prepared.api_version,
+        run_id=request.run_id,
+        account=request.storage.account,
+        container=request.storage.container,
+        size_bytes=blob.size_bytes,
+        sha256=blob.sha256,
+        etag=blob.etag,
+        requested_at=request.requested_at,
+        started_at=started_at,
+        ended_at=ended_at,
+        verified_at=ports.clock.now(),
+        expires_at=started_at + VALIDITY,
+        polls=polls,
+        inventory=_summary(request, pair, ports),
+        warnings=warnings,
+    )
+    return done(point=point.to_json())
+
+
+def record_restore_point(verified: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """
+    Write the record: the commit point, and what replication hears of.
+
+    Idempotent: a record of the same run is the same record.
+    """
+    point = RestorePoint.from_json(verified["point"])
+    return attempt(lambda: _record(point, ports), unproven=Outcome.OUTCOME_UNKNOWN)
+
+
+def _record(point: RestorePoint, ports: Ports) -> StepResult:
+    key = layout.restore_point_key(point.service, point.name)
+    try:
+        ports.records().create(key, point.to_bytes())
+    except ConflictError:
+        existing = RestorePoint.from_bytes(ports.records().read(key)[0])
+        if existing.run_id != point.run_id or existing.sha256 != point.sha256:
+            raise
+    telemetry.log(
+        telemetry.Event.POINT_RECORDED, run_id=point.run_id, service=point.service, restore_point=point.name
+    )
+    return done()
+
+
+def _mark_verifying(run_id: str, ports: Ports) -> RunRecord:
+    run, etag = ports.runs.read(run_id)
+    if run.phase is not RunPhase.VERIFYING:
+        run = advance(run, RunPhase.VERIFYING, ports.clock.now())
+        replace_run(ports, run, etag)
+    return run
+
+
+def _finish_inventory(request: BackupRequest, ports: Ports) -> tuple[InventoryPair, tuple[str, ...]]:
+    """Take the inventory after, store both, and say what is noteworthy."""
+    records, key = ports.records(), layout.inventory_key(request.service, request.backup_name)
+    before = InventoryPair.from_bytes(records.read(key)[0]).before
+    after: Inventory = ports.take_inventory(request.source)
+    has_changed = after.digest != before.digest
+    pair = InventoryPair(before=before, after=after if has_changed else None)
+    records.put(key, pair.to_bytes())
+    warnings = [f"not in the inventory: {what}" for what in (*before.not_read, *after.not_read)]
+    if has_changed:
+        warnings.append("the configuration changed while the backup ran; it may hold either state")
+    return pair, tuple(dict.fromkeys(warnings))
+
+
+def _summary(request: BackupRequest, pair: InventoryPair, ports: Ports) -> InventorySummary:
+    return InventorySummary(
+        account=ports.records().account,
+        container=ports.records().container,
+        key=layout.inventory_key(request.service, request.backup_name),
+        digest=pair.before.digest,
+        counts=pair.before.counts,
+        changed_while_running=pair.after is not None,
+    )
+
+
+def _unusable(message: str) -> StepResult:
+    hint = "Nothing was recorded. Back up again; if it repeats, ask Azure support with the correlation id."
+    return end(Outcome.FAILED, Fault(code="UnusableBackup", message=message, hint=hint))
