@@ -17,6 +17,7 @@ from pathlib import Path
 from simulator import certificates
 from simulator.clock import SpeedClock
 from simulator.server import Simulator
+from simulator.storage import BackupStorage
 from simulator.world import TENANT, World
 
 _DESCRIPTION = """
@@ -94,12 +95,13 @@ async def _serve(options: argparse.Namespace, found: certificates.Certificates) 
     app = world.principals.add("app", identity_header=options.identity_header)
     for client_id, secret in options.client:
         world.principals.add(client_id, client_id=client_id, client_secret=secret)
-    simulator = Simulator(
-        world,
-        certificates=found,
-        blob_endpoint=options.blob_endpoint,
+    storage = BackupStorage(
+        endpoint=options.blob_endpoint,
         account_keys=dict(options.account_key),
+        tokens=world.tokens,
+        ca=found.ca,
     )
+    simulator = Simulator(world, certificates=found, storage=storage)
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):

@@ -1,19 +1,24 @@
 """
 Azure Resource Manager: who may do what to which resource, and the headers around every answer.
 
-The order of the checks is the real one: token (401), api-version (400), right (403), resource (404), and only
-then what the resource itself says.
+The order of the checks is the real one: token (401), api-version (400), right (403), lock (409), resource
+(404), and only then what the resource itself says.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable, Mapping
 
 from simulator import errors, ids, regions
 from simulator.arm_entities import EntityRoutes
+from simulator.arm_extensions import ExtensionRoutes
 from simulator.arm_operations import OperationRoutes
+from simulator.arm_reports import ReportRoutes
 from simulator.arm_services import ServiceRoutes
+from simulator.arm_storage import StorageRoutes
+from simulator.extensions import LOCKS
 from simulator.ids import Noun, Target
 from simulator.runner import OperationRunner
 from simulator.tokens import Claims
@@ -37,6 +42,10 @@ class ArmRoutes:
         self._services = ServiceRoutes(world)
         self._entities = EntityRoutes(world)
         self._operations = OperationRoutes(world, runner)
+        self._storage = StorageRoutes(world)
+        self._extensions = ExtensionRoutes(world)
+        self._below: Mapping[str, Callable[[Call, Target], Answer]] = {"reports": ReportRoutes(world).answer}
+        """What stands below a service and is no entity: first part of the path, lower case → its routes."""
         self._used: dict[tuple[str, str, str], int] = {}
 
     async def answer(self, call: Call) -> Answer:
@@ -60,11 +69,17 @@ class ArmRoutes:
             raise errors.no_such_route(call.method, call.path)
         _check_api_version(call, target)
         self._check_right(call, target, claims)
+        self._check_locks(call, target)
         match target.noun:
             case Noun.BACKUP | Noun.RESTORE | Noun.OPERATION_RESULT:
                 return await self._operations.answer(call, target)
             case Noun.BELOW:
-                return self._entities.answer(call, target)
+                answer = self._below.get(target.below[0].lower(), self._entities.answer)
+                return answer(call, target)
+            case Noun.STORAGE_ACCOUNTS | Noun.STORAGE_ACCOUNT | Noun.BLOB_SERVICE:
+                return self._storage.answer(call, target)
+            case Noun.EXTENSION:
+                return self._extensions.answer(call, target, claims)
             case _:
                 return self._services.answer(call, target)
 
@@ -74,6 +89,14 @@ class ArmRoutes:
             raise errors.authorization_failed(
                 client_id=claims.client_id, object_id=claims.object_id, action=action, scope=target.scope()
             )
+
+    def _check_locks(self, call: Call, target: Target) -> None:
+        if target.noun is Noun.EXTENSION and target.extension == LOCKS:
+            return  # a lock does not keep from taking it away
+        lock = self._world.extensions.lock_against(call.method, target.scope())
+        if lock is not None:
+            verb = "delete" if call.method == "DELETE" else "write"
+            raise errors.scope_locked(target.scope(), lock.scope, verb=verb)
 
     def _tracing_headers(self, call: Call, target: Target | None) -> dict[str, str]:
         request_id = str(uuid.uuid4())
@@ -111,5 +134,13 @@ def _check_api_version(call: Call, target: Target) -> None:
         raise errors.retired_api_version(version, API_VERSION_MIN)
 
 
-_WITHOUT_FLOOR = (Noun.SUBSCRIPTIONS, Noun.SUBSCRIPTION, Noun.TENANTS)
-"""Answered by Azure Resource Manager itself, whose versions are others."""
+_WITHOUT_FLOOR = (
+    Noun.SUBSCRIPTIONS,
+    Noun.SUBSCRIPTION,
+    Noun.TENANTS,
+    Noun.STORAGE_ACCOUNTS,
+    Noun.STORAGE_ACCOUNT,
+    Noun.BLOB_SERVICE,
+    Noun.EXTENSION,
+)
+"""Answered by others than API Management, whose versions are others and taken as given."""

@@ -38,7 +38,7 @@ class OperationRoutes:
 
     async def _poll(self, call: Call, target: Target) -> Answer:
         service = find_service(self._world, target)
-        operation = self._world.operations.get(target.below[1])
+        operation = self._world.results.get(target.below[1])
         if operation is None or operation.service is not service:
             raise errors.entity_not_found("Operation result")
         await self._runner.poll(operation)
@@ -55,7 +55,7 @@ def _accepted(call: Call, operation: Operation) -> Answer:
     called.
     """
     service, version = operation.service.id, call.query["api-version"]
-    location = f"{call.base_url}{service}/operationresults/{operation.id}?api-version={version}"
+    location = f"{call.base_url}{service}/operationresults/{operation.result_id}?api-version={version}"
     headers = {"Location": location}
     if operation.progression.retry_after is not None:
         headers["Retry-After"] = operation.progression.retry_after

@@ -7,7 +7,7 @@ from typing import Any
 from simulator import errors, service_resource
 from simulator.ids import PROVIDER, Noun, Target
 from simulator.services import Service
-from simulator.wire import Answer, Call
+from simulator.wire import Answer, Call, paged
 from simulator.world import World
 
 _ACTIONS = (
@@ -54,7 +54,7 @@ class ServiceRoutes:
             raise errors.method_not_allowed(call.method, call.path)
         match target.noun:
             case Noun.SERVICES:
-                return self._list(target)
+                return paged(call, self._list(target), size=self._world.page_size)
             case Noun.SUBSCRIPTIONS:
                 found = [self._subscription(one) for one in sorted(self._subscriptions())]
                 return Answer(status=200, content={"value": found, "count": _count(found)})
@@ -103,16 +103,16 @@ class ServiceRoutes:
         # Documented: a result URL below a resource disappears with it.
         for one in [one for one in self._world.operations.values() if one.service is service]:
             del self._world.operations[one.id]
+            del self._world.results[one.result_id]
         return Answer(status=200)
 
-    def _list(self, target: Target) -> Answer:
-        found = [
+    def _list(self, target: Target) -> list[dict[str, Any]]:
+        return [
             service_resource.shown(one, self._world.tokens.tenant)
             for one in self._world.services
             if one.id.subscription.lower() == target.subscription.lower()
             and target.group.lower() in ("", one.id.group.lower())
         ]
-        return Answer(status=200, content={"value": found})
 
     def _shown(self, service: Service, *, status: int = 200) -> Answer:
         return Answer(status=status, content=service_resource.shown(service, self._world.tokens.tenant))

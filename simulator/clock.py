@@ -5,24 +5,41 @@ Handlers and operations get a `Clock` handed in and never ask the machine. Civil
 clock plus whatever was added over `/_sim/clock`; it is not sped up, so that dates in answers and in backups
 agree with the clocks of the clients. What is sped up is waiting: an operation of 660 simulated seconds lasts
 11 real seconds at speed 60.
+
+In tests of a whole night the time comes from outside (`DrivenClock`), and nobody waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import heapq
+import itertools
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
 class Clock(Protocol):
     """What the simulator may know about time."""
 
+    speed: float
+
     def now(self) -> dt.datetime:
         """Return the simulated civil time, aware and UTC."""
 
-    async def wait(self, simulated_s: float) -> None:
-        """Return when that many simulated seconds have gone by."""
+    def wait(self, simulated_s: float) -> asyncio.Future[dt.datetime]:
+        """
+        Return what is done when that many simulated seconds have gone by, counted from this very call.
+
+        Its result is the civil time at which that was.
+        """
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward. Raises ValueError if that cannot be."""
+
+    def catch_up(self) -> bool:
+        """End the waits that are over, if they do not end by themselves; tell whether that is so."""
 
 
 class SpeedClock:
@@ -44,18 +61,19 @@ class SpeedClock:
         """Return the simulated civil time, aware and UTC."""
         return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self._advanced_s)
 
-    async def wait(self, simulated_s: float) -> None:
+    def wait(self, simulated_s: float) -> asyncio.Future[dt.datetime]:
         """
-        Return when that many simulated seconds have gone by, or at once if the clock is moved past them.
+        Return what is done when that many simulated seconds have gone by, or the clock is moved past them.
         """
         alarm = _Alarm(self, self._ticks_s() + simulated_s)
         self._alarms.add(alarm)
-        try:
-            alarm.arm()
-            await alarm.rung
-        finally:
-            alarm.disarm()
-            self._alarms.discard(alarm)
+        alarm.rung.add_done_callback(lambda _: self._forget(alarm))
+        alarm.arm()
+        return alarm.rung
+
+    def catch_up(self) -> bool:
+        """Do nothing: waits end by themselves."""
+        return False
 
     def advance(self, seconds: float) -> None:
         """Move time forward. Waits that end by it have ended when the caller next yields to the loop."""
@@ -69,6 +87,10 @@ class SpeedClock:
         """Return the real seconds until a moment of the waiting time line; 0 or less when it is past."""
         return (ticks_s - self._ticks_s()) / self.speed
 
+    def _forget(self, alarm: _Alarm) -> None:
+        alarm.disarm()
+        self._alarms.discard(alarm)
+
     def _ticks_s(self) -> float:
         return time.monotonic() * self.speed + self._advanced_s
 
@@ -81,7 +103,7 @@ class _Alarm:
         self._ticks_s = ticks_s
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self.rung: asyncio.Future[None] = self._loop.create_future()
+        self.rung: asyncio.Future[dt.datetime] = self._loop.create_future()
 
     def arm(self) -> None:
         self.disarm()
@@ -98,4 +120,43 @@ class _Alarm:
 
     def _ring(self) -> None:
         if not self.rung.done():
-            self.rung.set_result(None)
+            self.rung.set_result(self._clock.now())
+
+
+class DrivenClock:
+    """
+    A clock that is read from outside, for tests on virtual time.
+
+    Nothing wakes up by itself: `catch_up` ends the waits that are over, in the order of their moments, and
+    each is told its own moment, not the one at which somebody looked.
+    """
+
+    speed = 1.0
+
+    def __init__(self, now: Callable[[], dt.datetime]) -> None:
+        self._now = now
+        self._waits: list[tuple[dt.datetime, int, asyncio.Future[dt.datetime]]] = []
+        self._numbers = itertools.count()
+
+    def now(self) -> dt.datetime:
+        """Return what the outside says, aware and UTC."""
+        return self._now()
+
+    def wait(self, simulated_s: float) -> asyncio.Future[dt.datetime]:
+        """Return what is done at the `catch_up` that finds that many seconds gone by."""
+        due_at = self.now() + dt.timedelta(seconds=simulated_s)
+        rung: asyncio.Future[dt.datetime] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waits, (due_at, next(self._numbers), rung))
+        return rung
+
+    def catch_up(self) -> bool:
+        """End the waits that are over; they have ended when the caller next yields to the loop."""
+        while self._waits and self._waits[0][0] <= self.now():
+            due_at, _, rung = heapq.heappop(self._waits)
+            if not rung.done():
+                rung.set_result(due_at)
+        return True
+
+    def advance(self, seconds: float) -> None:
+        """Refuse: the time is somebody else's."""
+        raise ValueError("the clock of this simulator is driven from outside")

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulator import errors, ids
+from simulator import errors
+from simulator.control_operations import OperationScenes, progression_json
 from simulator.fault_reader import read_fault
-from simulator.fields import FieldReader
-from simulator.operations import Kind, Operation, Progression
+from simulator.fields import FieldReader, raise_for
+from simulator.operations import Operation
 from simulator.runner import OperationRunner
 from simulator.tokens import LIFETIME_MAX_S
 from simulator.wire import Answer, Call, refused
@@ -21,9 +22,6 @@ from simulator.world import World
 
 ADVANCE_S_MAX = 400 * 86_400
 """More than a year at once is a slip of the keyboard."""
-
-DURATION_S_MAX = 30 * 86_400
-POLLS_MAX = 10_000
 
 
 class ControlRoutes:
@@ -38,7 +36,7 @@ class ControlRoutes:
             ("GET", "counts"): self._counts,
             ("GET", "principals"): self._principals,
             ("POST", "principals"): self._add_principal,
-            ("POST", "progression"): self._set_progression,
+            **OperationScenes(world, runner).routes(),
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "rights"): self._set_rights,
@@ -65,53 +63,14 @@ class ControlRoutes:
     async def _advance_clock(self, call: Call) -> Answer:
         reader = FieldReader(call.json_object(), known=("advanceSeconds",))
         seconds = reader.number("advanceSeconds", low=0, high=ADVANCE_S_MAX)
-        _raise_for(reader)
-        self._world.clock.advance(seconds)
+        raise_for(reader)
+        try:
+            self._world.clock.advance(seconds)
+        except ValueError as err:
+            fault = errors.Fault(target="advanceSeconds", message=str(err))
+            raise errors.impossible_scenario([fault]) from err
         await self._runner.settle()
         return Answer(status=200, content={"now": self._world.clock.now().isoformat()})
-
-    def _set_progression(self, call: Call) -> Answer:
-        known = ("operation", "seconds", "polls", "immediate", "retryAfter", "service")
-        reader = FieldReader(call.json_object(), known=known)
-        kind = Kind.BACKUP if reader.choice("operation", ("backup", "restore")) == "backup" else Kind.RESTORE
-        ways = [name for name in ("seconds", "polls", "immediate") if reader.has(name)]
-        seconds: float | None = None
-        polls: int | None = 0
-        if len(ways) != 1:
-            reader.fault("operation", "exactly one of seconds, polls and immediate must be given")
-        elif ways == ["seconds"]:
-            seconds, polls = reader.number("seconds", low=0, high=DURATION_S_MAX), None
-        elif ways == ["polls"]:
-            polls = reader.integer("polls", low=0, high=POLLS_MAX)
-        elif reader.raw("immediate") is not True:
-            reader.fault("immediate", "must be true")
-        service_key = self._service_key(reader)
-        retry_after = self._retry_after(reader, kind)
-        _raise_for(reader)
-        progression = Progression(seconds=seconds, polls=polls, retry_after=retry_after)
-        self._world.progressions.set(kind, service_key, progression)
-        return Answer(status=200, content=_progression_json(progression))
-
-    def _service_key(self, reader: FieldReader) -> str:
-        if not reader.has("service"):
-            return ""
-        service_id = ids.parse_service_id(reader.text("service"))
-        if service_id is None or self._world.services.get(service_id) is None:
-            reader.fault("service", "must be the resource id of a service that exists")
-            return ""
-        return service_id.key
-
-    def _retry_after(self, reader: FieldReader, kind: Kind) -> str | None:
-        """Return the header's text: as recorded if absent, none if null, else exactly what was given."""
-        if not reader.has("retryAfter"):
-            return self._world.progressions.default(kind).retry_after
-        given = reader.raw("retryAfter")
-        if given is None or (isinstance(given, str) and given.isprintable()):
-            return given
-        if isinstance(given, int) and not isinstance(given, bool):
-            return str(given)
-        reader.fault("retryAfter", "must be a text on one line, a whole number or null")
-        return None
 
     def _add_fault(self, call: Call) -> Answer:
         fault = read_fault(call.json_object())
@@ -131,7 +90,7 @@ class ControlRoutes:
             reader.fault("principal", f"must be the name, object id or client id of one of {names}")
         if not isinstance(deny, list) or not all(isinstance(one, str) and "/" in one for one in deny):
             reader.fault("deny", "must be a list of actions such as Microsoft.ApiManagement/service/read")
-        _raise_for(reader)
+        raise_for(reader)
         if found is not None and isinstance(deny, list):
             self._world.principals.deny(found.object_id, deny)
         return Answer(status=200, content={"principal": found.name if found else None, "deny": deny})
@@ -139,7 +98,7 @@ class ControlRoutes:
     def _set_tokens(self, call: Call) -> Answer:
         reader = FieldReader(call.json_object(), known=("lifetimeSeconds",))
         lifetime_s = reader.integer("lifetimeSeconds", low=0, high=LIFETIME_MAX_S)
-        _raise_for(reader)
+        raise_for(reader)
         self._world.tokens.lifetime_s = lifetime_s
         return Answer(status=200, content={"lifetimeSeconds": lifetime_s})
 
@@ -161,7 +120,7 @@ class ControlRoutes:
         name = reader.text("name")
         client_id = reader.text("clientId", required=False) or None
         client_secret = reader.text("clientSecret", required=False) or None
-        _raise_for(reader)
+        raise_for(reader)
         try:
             made = self._world.principals.add(name, client_id=client_id, client_secret=client_secret)
         except ValueError as err:
@@ -196,7 +155,7 @@ class ControlRoutes:
             {
                 "id": str(one.id),
                 "sku": one.tier,
-                "provisioningState": "Updating" if one.operation_id else "Succeeded",
+                "provisioningState": "Updating" if one.operation_id else one.state,
                 "operation": one.operation_id,
                 "etag": one.etag,
                 "entities": one.entities.counts(),
@@ -214,19 +173,6 @@ class ControlRoutes:
         return Answer(status=200, content=content)
 
 
-def _raise_for(reader: FieldReader) -> None:
-    if reader.faults:
-        raise errors.impossible_scenario(reader.faults)
-
-
-def _progression_json(progression: Progression) -> dict[str, Any]:
-    return {
-        "seconds": progression.seconds,
-        "polls": progression.polls,
-        "retryAfter": progression.retry_after,
-    }
-
-
 def _operation_json(one: Operation) -> dict[str, Any]:
     return {
         "id": one.id,
@@ -236,7 +182,7 @@ def _operation_json(one: Operation) -> dict[str, Any]:
         "startedAt": one.started_at.isoformat(),
         "endedAt": one.ended_at.isoformat() if one.ended_at else None,
         "polls": one.polls,
-        "progression": _progression_json(one.progression),
+        "progression": progression_json(one.progression),
         "storageAccount": one.request.account,
         "containerName": one.request.container,
         "backupName": one.request.blob,

@@ -46,6 +46,7 @@ _COLLECTION_NAMES = {
         "templates",
         "users",
         "wikis",
+        "workspaceLinks",
     )
 }
 
@@ -60,8 +61,13 @@ _LINKS = {
 }
 """(collection of the parent, collection of the child) where the child is a link to a top-level entity."""
 
-_NOT_IN_BACKUP = frozenset({"certificates", "diagnostics", "contenttypes", "portalrevisions"})
-"""Collections that a backup leaves out: certificates, diagnostics, developer portal content."""
+_NOT_IN_BACKUP = frozenset(
+    {"certificates", "diagnostics", "contenttypes", "portalrevisions", "workspacelinks"}
+)
+"""
+Collections that a backup leaves out: certificates, diagnostics, developer portal content, and the links to
+workspace gateways, which no configuration makes.
+"""
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     "apis": ("path", "displayName"),

@@ -115,6 +115,15 @@ def subscription_not_found(subscription: str) -> WireError:
     return _arm(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
 
 
+def scope_locked(scope: str, locked: str, *, verb: str) -> WireError:
+    """409: a management lock on the scope or above it forbids the call."""
+    message = (
+        f"The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: "
+        f"'{locked}'. Please remove the lock and try again."
+    )
+    return _arm(409, "ScopeLocked", message)
+
+
 def invalid_request_content(message: str) -> WireError:
     """400: the body cannot be read at all."""
     return _arm(400, "InvalidRequestContent", message)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator import errors
-from simulator.faults import NO_BODY, Fault
-from simulator.fields import FieldReader
+from simulator.faults import LOCATIONS, NO_BODY, Fault
+from simulator.fields import FieldReader, raise_for
 
 TIMES_MAX = 100_000
 
-_KNOWN = ("match", "skip", "times", "status", "headers", "body", "effect", "drop")
+_KNOWN = ("match", "skip", "times", "status", "headers", "body", "effect", "location", "drop")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -20,9 +19,9 @@ def read_fault(body: Mapping[str, Any]) -> Fault:
     Read a fault.
 
     `{"match": {"method", "pathContains"}, "skip": 0, "times": 1, "status", "headers", "body", "effect",
-    "drop"}`: with `status` the call has no effect unless `effect` is true; with `headers` (null removes one)
-    or `body` alone it has its effect and the answer is changed; `drop` closes the connection "before" or
-    "after" the effect.
+    "location", "drop"}`: with `status` the call has no effect unless `effect` is true; with `headers` (null
+    removes one), `body` or `location` ("relative", "foreign", "rotated") alone it has its effect and the
+    answer is changed; `drop` closes the connection "before" or "after" the effect.
 
     Raises:
         WireError: 400 with every fault of the fault.
@@ -42,10 +41,10 @@ def read_fault(body: Mapping[str, Any]) -> Fault:
         headers=headers,
         body=reader.raw("body") if reader.has("body") else NO_BODY,
         has_effect=reader.raw("effect") is True or (status is None and drop != "before"),
+        location=reader.choice("location", LOCATIONS) if reader.has("location") else "",
         drop=drop,
     )
-    if reader.faults:
-        raise errors.impossible_scenario(reader.faults)
+    raise_for(reader)
     return fault
 
 
@@ -70,11 +69,11 @@ def _read_headers(reader: FieldReader) -> dict[str, str | None]:
 
 
 def _check_together(reader: FieldReader, *, drop: str, status: int | None) -> None:
-    says_answer = status is not None or reader.has("headers") or reader.has("body")
+    says_answer = status is not None or any(reader.has(name) for name in ("headers", "body", "location"))
     if drop and says_answer:
-        reader.fault("drop", "a dropped connection has no status, headers or body")
+        reader.fault("drop", "a dropped connection has no status, headers, body or location")
     if not drop and not says_answer:
-        reader.fault("status", "a fault needs a status, headers, a body or drop")
+        reader.fault("status", "a fault needs a status, headers, a body, a location or drop")
     if reader.has("effect") and not isinstance(reader.raw("effect"), bool):
         reader.fault("effect", "must be true or false")
     if reader.raw("effect") is False and status is None and drop != "before":

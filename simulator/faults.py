@@ -7,11 +7,13 @@ answer, or drops the connection before or after the effect. The control routes b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.wire import Answer
+
+LOCATIONS = ("relative", "foreign", "rotated")
 
 NO_BODY: Any = object()
 """The fault says nothing about the body. None is a body too: JSON's null."""
@@ -23,7 +25,9 @@ class Fault:
     One entry of the queue; `times` counts down with every call it meets.
 
     `status` alone answers in place of the simulator. `has_effect` lets the call do its work first. `headers`
-    set or replace headers, None removes one. `drop` is "", "before" or "after" the effect.
+    set or replace headers, None removes one. `location` bends the answer's own Location: "relative",
+    "foreign" (the same path at another host), "rotated" (a new one, and the old one is gone) or "". `drop`
+    is "", "before" or "after" the effect.
     """
 
     method: str = ""
@@ -34,16 +38,19 @@ class Fault:
     headers: Mapping[str, str | None] = field(default_factory=dict)
     body: Any = NO_BODY
     has_effect: bool = False
+    location: str = ""
     drop: str = ""
 
     def matches(self, method: str, path: str) -> bool:
         """Tell whether a call is one of those meant."""
         return self.method in ("", method) and self.path_contains.lower() in path.lower()
 
-    def spoil(self, answer: Answer) -> Answer:
-        """Return the answer as the fault leaves it."""
+    def spoil(self, answer: Answer, rotate: Callable[[str], str]) -> Answer:
+        """Return the answer as the fault leaves it; `rotate` makes a new Location of an old one."""
         removed = {name.lower() for name in self.headers}
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in removed}
+        if self.location and "Location" in headers:
+            headers["Location"] = _bent(self.location, headers["Location"], rotate)
         headers.update({name: value for name, value in self.headers.items() if value is not None})
         return Answer(
             status=answer.status if self.status is None else self.status,
@@ -58,6 +65,7 @@ class Fault:
             "skip": self.skip,
             "times": self.times,
             "status": self.status,
+            "location": self.location,
             "drop": self.drop,
             "effect": self.has_effect,
         }
@@ -94,6 +102,13 @@ class FaultQueue:
     def to_json(self) -> list[dict[str, Any]]:
         """Return what is left of the queue."""
         return [one.to_json() for one in self._queue]
+
+
+def _bent(how: str, location: str, rotate: Callable[[str], str]) -> str:
+    if how == "rotated":
+        return rotate(location)
+    path = "/" + location.partition("://")[2].partition("/")[2]
+    return path if how == "relative" else f"https://elsewhere.example{path}"
 
 
 def _content(body: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from simulator.errors import Fault
+from simulator.errors import Fault, impossible_scenario
 
 
 class FieldReader:
@@ -72,3 +72,9 @@ class FieldReader:
             return found
         self.fault(name, "must be an object")
         return {}
+
+
+def raise_for(reader: FieldReader) -> None:
+    """Refuse a scene that cannot be. Raises WireError with every fault."""
+    if reader.faults:
+        raise impossible_scenario(reader.faults)

@@ -9,8 +9,18 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 PROVIDER = "Microsoft.ApiManagement"
+STORAGE = "Microsoft.Storage"
+
+EXTENSIONS = (
+    "Microsoft.Authorization/locks",
+    "Microsoft.Authorization/permissions",
+    "Microsoft.Authorization/roleAssignments",
+    "Microsoft.Insights/diagnosticSettings",
+)
+"""Types of resources that hang on other resources: {scope}/providers/{type}/{name}."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,10 @@ class Noun(Enum):
     RESTORE = "restore"
     OPERATION_RESULT = "operation result"
     BELOW = "something below a service"
+    STORAGE_ACCOUNTS = "storage accounts"
+    STORAGE_ACCOUNT = "storage account"
+    BLOB_SERVICE = "blob service of a storage account"
+    EXTENSION = "something that hangs on a resource"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +68,8 @@ class Target:
     What one call is about.
 
     `below` is the path behind the service's name: an even number of parts names an entity, an odd one a
-    collection (or, in a POST, an entity and an action).
+    collection (or, in a POST, an entity and an action). `account` is a storage account's name. Of an
+    extension, `extended` is the id it hangs on, `extension` one of EXTENSIONS, `name` "" for the list.
     """
 
     noun: Noun
@@ -62,11 +77,19 @@ class Target:
     group: str = ""
     service: ServiceId | None = None
     below: tuple[str, ...] = ()
+    account: str = ""
+    extended: str = ""
+    extension: str = ""
+    name: str = ""
 
     def scope(self) -> str:
         """Return the id on which the right is needed."""
+        if self.noun is Noun.EXTENSION:
+            return self.extended
         if self.service is not None:
             return "/".join((str(self.service), *self.below))
+        if self.account:
+            return account_id(self.subscription, self.group, self.account)
         group = f"/resourceGroups/{self.group}" if self.group else ""
         return f"/subscriptions/{self.subscription}{group}" if self.subscription else "/"
 
@@ -89,6 +112,12 @@ class Target:
                 return f"{service}/{'/'.join((*self.below[:-1:2], self.below[-1]))}/action"
             case Noun.BELOW:
                 return f"{service}/{'/'.join(self.below[::2])}/{verb}"
+            case Noun.STORAGE_ACCOUNT | Noun.STORAGE_ACCOUNTS:
+                return f"{STORAGE}/storageAccounts/{verb or 'action'}"
+            case Noun.BLOB_SERVICE:
+                return f"{STORAGE}/storageAccounts/blobServices/{verb or 'action'}"
+            case Noun.EXTENSION:
+                return f"{self.extension}/{verb or 'action'}"
             case _:
                 return None
 
@@ -98,8 +127,16 @@ def made_up_guid(text: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
 
 
+def account_id(subscription: str, group: str, name: str) -> str:
+    """Return the resource id of a storage account."""
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{STORAGE}/storageAccounts/{name}"
+
+
 def parse(segments: tuple[str, ...]) -> Target | None:
     """Return what a path is about, None if it is nothing of Azure Resource Manager's that is known here."""
+    found = _extension(segments) or _in_subscription(segments)
+    if found is not None:
+        return found
     lowered = tuple(part.lower() for part in segments)
     match lowered:
         case ("subscriptions",):
@@ -108,24 +145,6 @@ def parse(segments: tuple[str, ...]) -> Target | None:
             return Target(noun=Noun.TENANTS)
         case ("providers", "microsoft.apimanagement", "operations"):
             return Target(noun=Noun.PROVIDER_OPERATIONS)
-        case ("subscriptions", _):
-            return Target(noun=Noun.SUBSCRIPTION, subscription=segments[1])
-        case ("subscriptions", _, "providers", "microsoft.apimanagement", "service"):
-            return Target(noun=Noun.SERVICES, subscription=segments[1])
-        case ("subscriptions", _, "resourcegroups", _, "providers", "microsoft.apimanagement", "service"):
-            return Target(noun=Noun.SERVICES, subscription=segments[1], group=segments[3])
-        case (
-            "subscriptions",
-            _,
-            "resourcegroups",
-            _,
-            "providers",
-            "microsoft.apimanagement",
-            "service",
-            _,
-            *below,
-        ):
-            return _in_service(segments, tuple(below))
         case _:
             return None
 
@@ -134,6 +153,52 @@ def parse_service_id(text: str) -> ServiceId | None:
     """Return a service id from its text, None if it is not one."""
     target = parse(tuple(part for part in text.split("/") if part))
     return target.service if target and target.noun is Noun.SERVICE else None
+
+
+def _extension(segments: tuple[str, ...]) -> Target | None:
+    for length in (3, 4):
+        head, tail = segments[:-length], segments[-length:]
+        if len(segments) < length or tail[0].lower() != "providers":
+            continue
+        for known in EXTENSIONS:
+            if known.lower() == f"{tail[1]}/{tail[2]}".lower():
+                on = parse(head)
+                return Target(
+                    noun=Noun.EXTENSION,
+                    subscription="".join(head[1:2]),
+                    group=on.group if on else "",
+                    service=on.service if on else None,
+                    extended="/" + "/".join(head),
+                    extension=known,
+                    name=tail[3] if length == 4 else "",
+                )
+    return None
+
+
+def _in_subscription(segments: tuple[str, ...]) -> Target | None:
+    """Read /subscriptions/{id}[/resourceGroups/{group}][/providers/{provider}/{type}[/…]]."""
+    lowered = tuple(part.lower() for part in segments)
+    if lowered[:1] != ("subscriptions",) or len(segments) < 2:
+        return None
+    subscription, group, rest = segments[1], "", 2
+    if lowered[2:3] == ("resourcegroups",) and len(segments) > 3:
+        group, rest = segments[3], 4
+    here = partial(Target, subscription=subscription, group=group)
+    match lowered[rest:]:
+        case ():
+            return here(noun=Noun.SUBSCRIPTION) if not group else None
+        case ("providers", "microsoft.apimanagement", "service"):
+            return here(noun=Noun.SERVICES)
+        case ("providers", "microsoft.apimanagement", "service", _, *below) if group:
+            return _in_service(segments, tuple(below))
+        case ("providers", "microsoft.storage", "storageaccounts"):
+            return here(noun=Noun.STORAGE_ACCOUNTS)
+        case ("providers", "microsoft.storage", "storageaccounts", _) if group:
+            return here(noun=Noun.STORAGE_ACCOUNT, account=segments[7])
+        case ("providers", "microsoft.storage", "storageaccounts", _, "blobservices", "default") if group:
+            return here(noun=Noun.BLOB_SERVICE, account=segments[7])
+        case _:
+            return None
 
 
 def _in_service(segments: tuple[str, ...], below: tuple[str, ...]) -> Target:

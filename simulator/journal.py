@@ -120,8 +120,10 @@ def _with_zeros(counted: Counter[str]) -> dict[str, Any]:
 def _noun(target: ids.Target | None, segments: tuple[str, ...]) -> str:
     if target is None:
         return segments[-1].lower() if segments else ""
+    if target.noun is ids.Noun.EXTENSION:
+        return target.extension
     if target.service is None:
-        return target.noun.value
+        return str(target.noun.value)
     if target.noun is ids.Noun.SERVICE:
         return "service"
     return "/".join(target.below[::2])

@@ -49,7 +49,7 @@ class State(Enum):
 class Progression:
     """
     What ends an operation: `seconds` of simulated time, or the poll after `polls` polls; 0 polls means the
-    first.
+    first. With neither it runs for ever.
 
     `retry_after` is sent as it is; None sends no such header.
     """
@@ -87,6 +87,12 @@ class Operation:
     resource: dict[str, Any] | None = None
     """The service as it was at the end; what every poll of a succeeded operation answers."""
     blob_bytes: int | None = field(default=None)
+    """The size of what was written or read; None before that, and if nothing was."""
+    result_id: str = ""
+    """What stands behind operationresults/ now; the id, until it is rotated."""
+
+    def __post_init__(self) -> None:
+        self.result_id = self.id
 
     def count_poll(self) -> bool:
         """Count one poll and tell whether it is the one that ends the operation."""

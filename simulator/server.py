@@ -19,7 +19,7 @@ from simulator.control import ControlRoutes
 from simulator.faults import Fault
 from simulator.login import LoginRoutes
 from simulator.runner import OperationRunner
-from simulator.storage import BackupStorage
+from simulator.storage import Storage
 from simulator.wire import Answer, Call
 from simulator.world import World
 
@@ -37,16 +37,12 @@ class Simulator:
         world: World,
         *,
         certificates: Certificates,
-        blob_endpoint: str = "",
-        account_keys: dict[str, str] | None = None,
+        storage: Storage,
     ) -> None:
         self.world = world
-        storage = BackupStorage(
-            endpoint=blob_endpoint, account_keys=account_keys or {}, tokens=world.tokens, ca=certificates.ca
-        )
-        self._runner = OperationRunner(world, storage)
-        self._arm = ArmRoutes(world, self._runner)
-        self._control = ControlRoutes(world, self._runner)
+        self.runner = OperationRunner(world, storage)
+        self.arm = ArmRoutes(world, self.runner)
+        self.control = ControlRoutes(world, self.runner)
         self._login = LoginRoutes(
             tokens=world.tokens, principals=world.principals, https_url=lambda: world.https_url
         )
@@ -76,7 +72,7 @@ class Simulator:
         """Stop listening and drop what still waits."""
         if self._web is not None:
             await self._web.cleanup()
-        await self._runner.close()
+        await self.runner.close()
 
     async def _listen(self, port: int, tls: ssl.SSLContext | None) -> int:
         assert self._web is not None
@@ -86,8 +82,9 @@ class Simulator:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         call = await _call_of(request)
+        await self.runner.catch_up()
         if call.segments[:1] == ("_sim",):
-            return _response(await self._control.answer(call))
+            return _response(await self.control.answer(call))
         fault = self.world.faults.take(call.method, call.path)
         answer = None
         if fault is None or fault.has_effect:
@@ -96,13 +93,13 @@ class Simulator:
             self._record(call, answer, fault)
             return _drop(request)
         if fault is not None:
-            answer = fault.spoil(answer or Answer(status=500))
+            answer = fault.spoil(answer or Answer(status=500), self.world.rotate_result)
         assert answer is not None
         self._record(call, answer, fault)
         return _response(answer)
 
     async def _answer(self, call: Call) -> Answer:
-        return self._login.answer(call) or await self._arm.answer(call)
+        return self._login.answer(call) or await self.arm.answer(call)
 
     def _record(self, call: Call, answer: Answer | None, fault: Fault | None) -> None:
         object_id = self.world.tokens.object_id_of(call.headers.get("Authorization"))

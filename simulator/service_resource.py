@@ -23,6 +23,8 @@ _CUSTOM_PROPERTIES = {
     "Microsoft.WindowsAzure.ApiManagement.Gateway.Protocols.Server.Http2": "False",
 }
 
+_WRITE_ONLY = ("encodedCertificate", "certificatePassword")
+
 
 def shown(service: Service, tenant: str) -> dict[str, Any]:
     """Return the service as Azure Resource Manager shows it."""
@@ -59,7 +61,7 @@ def _properties(service: Service) -> dict[str, Any]:
         "notificationSenderEmail": own.get(
             "notificationSenderEmail", "apimgmt-noreply@mail.windowsazure.com"
         ),
-        "provisioningState": "Updating" if busy else "Succeeded",
+        "provisioningState": "Updating" if busy else service.state,
         "targetProvisioningState": "Updating" if busy else "",
         "createdAtUtc": service.created_at.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z",
         "gatewayUrl": f"https://{name}.azure-api.net",
@@ -76,7 +78,7 @@ def _properties(service: Service) -> dict[str, Any]:
                 "defaultSslBinding": True,
                 "certificateSource": "BuiltIn",
             },
-            *own.get("hostnameConfigurations", []),
+            *_without_secrets(own.get("hostnameConfigurations", [])),
         ],
         "publicIPAddresses": [address],
         "privateIPAddresses": None,
@@ -84,7 +86,7 @@ def _properties(service: Service) -> dict[str, Any]:
         "virtualNetworkConfiguration": own.get("virtualNetworkConfiguration"),
         "customProperties": {**_CUSTOM_PROPERTIES, **own.get("customProperties", {})},
         "virtualNetworkType": own.get("virtualNetworkType", "None"),
-        "certificates": own.get("certificates"),
+        "certificates": _without_secrets(own.get("certificates", [])) or None,
         "disableGateway": own.get("disableGateway", False),
         "natGatewayState": own.get("natGatewayState", "Disabled"),
         "outboundPublicIPAddresses": [address],
@@ -94,6 +96,11 @@ def _properties(service: Service) -> dict[str, Any]:
         "privateEndpointConnections": None,
         "platformVersion": "stv2",
     }
+
+
+def _without_secrets(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return certificates and host names without what can be written only."""
+    return [{k: v for k, v in one.items() if k not in _WRITE_ONLY} for one in found]
 
 
 def _identity(service: Service, tenant: str) -> dict[str, Any] | None:

@@ -71,6 +71,8 @@ class Service:
     tags: dict[str, str] = field(default_factory=dict)
     zones: list[str] | None = None
     operation_id: str | None = None
+    state: str = "Succeeded"
+    """provisioningState when it is not in transition."""
 
     @property
     def tier(self) -> str:
@@ -197,5 +199,7 @@ def _apply(service: Service, body: Mapping[str, Any]) -> None:
         service.sku = {**service.sku, **{k: v for k, v in body["sku"].items() if k in ("name", "capacity")}}
     if "identity" in body:
         service.identity = body["identity"]
-    service.tags = body.get("tags") or service.tags
-    service.zones = body.get("zones") or service.zones
+    if "tags" in body:
+        service.tags = body["tags"] or {}
+    if "zones" in body:
+        service.zones = body["zones"]

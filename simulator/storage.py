@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
@@ -34,6 +34,19 @@ class StorageRefusedError(Exception):
 
 class BackupMissingError(Exception):
     """The container or the blob to restore is not there."""
+
+
+class Storage(Protocol):
+    """What operations need of storage; `BackupStorage` is the real one."""
+
+    async def check(self, request: BackupRequest, *, principal_id: str, create_container: bool) -> None:
+        """Make sure that storage lets the service in. Raises StorageRefusedError."""
+
+    async def write(self, request: BackupRequest, content: bytes, *, principal_id: str) -> None:
+        """Commit the blob; one of the same name is replaced. Raises StorageRefusedError."""
+
+    async def read(self, request: BackupRequest, *, principal_id: str) -> bytes:
+        """Return the blob's content. Raises BackupMissingError, StorageRefusedError."""
 
 
 class _ServiceIdentity:

@@ -7,9 +7,10 @@ Handlers take a `Call` and return an `Answer`; `server` is the only module that 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from simulator import errors
 
@@ -76,6 +77,19 @@ class Answer:
         named = {name.lower() for name in self.headers}
         typed = {} if "content-type" in named else {"Content-Type": JSON_TYPE}
         return json.dumps(self.content, separators=(",", ":")).encode(), {**typed, **self.headers}
+
+
+def paged(call: Call, found: Sequence[Any], *, size: int) -> Answer:
+    """Return one page of a list, with a nextLink when there is more."""
+    token = call.query.get("$skiptoken", "0")
+    if not token.isdecimal():
+        raise errors.invalid_request_content("the $skiptoken is none of ours")
+    first = int(token)
+    content: dict[str, Any] = {"value": list(found[first : first + size])}
+    if first + size < len(found):
+        query = {**call.query, "$skiptoken": str(first + size)}
+        content["nextLink"] = f"{call.base_url}{call.path}?{urlencode(query)}"
+    return Answer(status=200, content=content)
 
 
 def refused(error: errors.WireError) -> Answer:

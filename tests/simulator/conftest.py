@@ -25,6 +25,7 @@ import requests
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from tests.azurite import running, wait_for_line
+from tests.simulator.virtual import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 AZURITE = ROOT / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
@@ -216,3 +217,11 @@ def container(blobs: BlobServiceClient) -> ContainerClient:
 def account_key() -> str:
     """Return the key of the storage account."""
     return ACCOUNT_KEY
+
+
+@pytest.fixture
+def stage(ca_dir: Path) -> Iterator[Stage]:
+    """Return a simulator inside the test, with one service, on a clock that the test moves."""
+    stage = Stage(ca_dir)
+    with stage.simulator:
+        yield stage

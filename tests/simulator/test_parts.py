@@ -73,7 +73,7 @@ def test_wait_ends_when_the_clock_is_moved_past_it() -> None:
 
     async def scenario() -> tuple[bool, bool]:
         clock = SpeedClock()
-        waits = [asyncio.create_task(clock.wait(seconds)) for seconds in (3600, 7200)]
+        waits = [clock.wait(seconds) for seconds in (3600, 7200)]
         await asyncio.sleep(0)
         clock.advance(3601)
         await asyncio.sleep(0)

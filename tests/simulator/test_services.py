@@ -25,7 +25,10 @@ def test_services_are_listed_by_subscription_and_by_group(simulator: Any, servic
     other = simulator.new_service()
     subscription, _, rest = service.path.partition("/resourceGroups/")
     provider = rest.partition("/")[2].rpartition("/")[0]
-    all_of_them = simulator.call("GET", f"{subscription}/{provider}").json()["value"]
+    all_of_them, next_link = [], f"{subscription}/{provider}"
+    while next_link:
+        page = simulator.call("GET", next_link).json()
+        all_of_them, next_link = all_of_them + page["value"], page.get("nextLink", "")
     of_group = simulator.call("GET", service.path.rpartition("/")[0]).json()["value"]
 
     assert {service.path, other.path} <= {one["id"] for one in all_of_them}
