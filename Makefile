@@ -8,11 +8,12 @@ PYTHON ?= python3
 SPEED ?= 60
 KEEP ?=
 ARGS ?=
+SIZES ?=
 
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lock schema clean
+.PHONY: help setup demo test check bench lock schema clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -32,12 +33,16 @@ check: ## set-up and the checks only: ruff, mypy, import contracts
 	@$(call with_python,setup)
 	@exec $(VENV_PYTHON) -m tools.checks
 
+bench: ## what a fleet costs: calls, CPU, memory (SIZES="10 100" instead of 10 to 1,000, which takes an hour)
+	@$(call with_python,setup)
+	@exec $(VENV_PYTHON) -m bench fleet $(if $(SIZES),--services $(SIZES))
+
 lock: ## write the requirements*.txt locks anew (UPGRADE=1 for newer versions)
 	@$(call with_python,locks $(if $(UPGRADE),--upgrade))
 
-schema: ## write docs/plan.schema.json from the model of the plan
+schema: ## write docs/*.schema.json from the models of plan and restore point
 	@$(call with_python,setup)
-	@exec $(VENV_PYTHON) -m tools.plan_schema
+	@exec $(VENV_PYTHON) -m tools.schemas
 
 clean: ## remove everything that set-up, demo and tests left here
 	rm -rf .venv node_modules build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,7 +13,7 @@ import functools
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError
 
 from shared.core.clouds import CLOUDS, Cloud
 from shared.core.documents import Document, Utc, Value, faults_of
@@ -30,16 +30,31 @@ from shared.core.fields import (
     StorageAccountId,
     SubscriptionId,
 )
-from shared.core.plan_checks import RECORDS_CONTAINER, disagreements
+from shared.core.plan_checks import (
+    RECORDS_CONTAINER,
+    RPO_HOURS_DEFAULT,
+    RPO_HOURS_MAX,
+    VALIDITY_DAYS_MAX,
+    JsonObject,
+    disagreements,
+)
 from shared.core.services import ServiceRef
+from shared.core.usage import UsageExport
 
 API_VERSION_DEFAULT = "2024-05-01"
 SERVICES_MAX = 2000
-RPO_HOURS_DEFAULT = 30
-"""A night's distance, and the hours that a long backup takes."""
-VALIDITY_DAYS_MAX = 30
-"""The service itself refuses older backups; see docs/azure-facts.md, "Expiry"."""
 SETTING = "DR_PLAN"
+
+
+def _cloud_tag(value: Any) -> str:
+    """Tell a cloud's name from endpoints, so that a fault in the endpoints is not one of the name as well."""
+    return "endpoints" if isinstance(value, dict | Cloud) else "name"
+
+
+CloudChoice = Annotated[
+    Annotated[Literal["public", "usgovernment", "china"], Tag("name")] | Annotated[Cloud, Tag("endpoints")],
+    Discriminator(_cloud_tag),
+]
 
 
 class SystemAssignedAccess(Value):
@@ -62,6 +77,7 @@ class AccessKeyAccess(Value):
     key_setting: SettingName
 
 
+TagName = Annotated[str, Field(min_length=1, max_length=512)]
 Access = Annotated[SystemAssignedAccess | UserAssignedAccess | AccessKeyAccess, Field(discriminator="type")]
 
 
@@ -129,12 +145,13 @@ class ServiceSettings(Value):
     """What may be said of one service, or of all of them in `defaults`."""
 
     storage: BackupStorage | None = None
-    rpo_hours: int | None = Field(default=None, ge=1, le=24 * 90, strict=True)
+    rpo_hours: int | None = Field(default=None, ge=1, le=RPO_HOURS_MAX, strict=True)
     validity_days: int | None = Field(default=None, ge=1, le=VALIDITY_DAYS_MAX, strict=True)
     retention: Retention | None = None
     after_changes: AfterChanges | None = None
     again_if_changed: bool | None = Field(default=None, strict=True)
     paused: Pause | None = None
+    usage: UsageExport | None = None
 
 
 class PlannedService(ServiceSettings):
@@ -151,7 +168,7 @@ class Discovery(Value):
     """Services that are found by their tags instead of being named."""
 
     subscriptions: tuple[SubscriptionId, ...] = Field(min_length=1, max_length=500)
-    tag: dict[str, str] = Field(min_length=1, max_length=10)
+    tag: dict[TagName, str] = Field(min_length=1, max_length=10)
     """All of these tags, names and values; names without regard to case, as in Azure."""
 
 
@@ -159,7 +176,8 @@ class ProtectedService(Value):
     """
     One service with everything settled: its own words first, then its region's, then the defaults.
 
-    `retention` None: nothing is ever pruned. `after_changes` None: changes start nothing.
+    `retention` None: nothing is ever pruned. `after_changes` None: changes start nothing. `usage` None:
+    no reports are exported.
     """
 
     name: PlanName
@@ -174,6 +192,7 @@ class ProtectedService(Value):
     after_changes: AfterChanges | None = None
     again_if_changed: bool = False
     paused: Pause | None = None
+    usage: UsageExport | None = None
 
     @property
     def ref(self) -> ServiceRef:
@@ -189,7 +208,7 @@ class Plan(Document):
     """The whole plan of one app."""
 
     region: Region
-    cloud: Literal["public", "usgovernment", "china"] | Cloud = "public"
+    cloud: CloudChoice = "public"
     api_version: ApiVersion = API_VERSION_DEFAULT
     concurrency: int = Field(default=10, ge=1, le=100, strict=True)
     deadline_hours: int = Field(default=8, ge=1, le=48, strict=True)
@@ -212,13 +231,15 @@ class Plan(Document):
         """
         Return a service with everything settled.
 
+        A null in the service's own words takes back what the defaults say.
+
         Raises:
             ValueError: no storage is named for it anywhere; parse_plan has refused such a plan.
         """
         storage = self.storage_of(entry)
         if storage is None:
             raise ValueError(f"no storage is named for {entry.name}")
-        said = self.defaults.model_dump(exclude_none=True, exclude={"storage"})
+        said = self.defaults.model_dump(exclude_none=True, exclude={"storage"} | entry.model_fields_set)
         own = {name: value for name, value in entry if value is not None and name != "storage"}
         return ProtectedService.model_validate({**said, **own, "storage": storage}, by_name=True)
 
@@ -249,7 +270,7 @@ def parse_plan(text: str, *, origin: str = SETTING) -> Plan:
     """
     hint = "See docs/plan.md; docs/plan.schema.json lets an editor check the plan while it is written."
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=JsonObject)
     except (ValueError, RecursionError) as err:
         where = f"line {err.lineno}, column {err.colno}" if isinstance(err, json.JSONDecodeError) else "$"
         raise ConfigError(f"the plan in {origin} is not JSON", faults=[(where, str(err))], hint=hint) from err

@@ -1,112 +1,203 @@
-"""Where the parts of a plan contradict each other; what each part is by itself, its type says."""
+"""
+Where the parts of a plan contradict each other; what each part is by itself, its type says.
+
+Rules of the file:
+1. It works on the parsed JSON, so that contradictions are named together with faults of shape.
+2. What has no usable shape is passed over: its fault is named already, and one fault is enough.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from shared.core.services import canonical_region
 
 RECORDS_CONTAINER = "apim-dr"
 """The container of the records where the plan names none."""
+RPO_HOURS_DEFAULT = 30
+"""A night's distance, and the hours that a long backup takes."""
+VALIDITY_DAYS_MAX = 30
+"""The service itself refuses older backups; see docs/azure-facts.md, "Expiry"."""
+RPO_HOURS_MAX = 24 * VALIDITY_DAYS_MAX
+
+Fault = tuple[str, str]
+Part = tuple[str, dict[str, Any]]
 
 
-def disagreements(data: Any) -> list[tuple[str, str]]:
-    """
-    Find where parts of a plan contradict each other.
+class JsonObject(dict[str, Any]):
+    """A JSON object that remembers the names that are written in it more than once."""
 
-    Works on the parsed JSON and passes over what has no usable shape, so that these faults are
-    named together with those of shape.
-    """
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+
+
+def written_twice(data: Any) -> Iterator[Fault]:
+    """Name every field that stands twice in one object: a reader of JSON keeps one and loses the other."""
+    waiting = [("$", data)]
+    while waiting:
+        path, value = waiting.pop()
+        children: list[tuple[str, Any]] = []
+        if isinstance(value, dict):
+            children = [(f"{path}.{name}", item) for name, item in value.items()]
+        elif isinstance(value, list):
+            children = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+        for name in value.twice if isinstance(value, JsonObject) else ():
+            yield f"{path}.{name}", "is written twice; only one of them would count"
+        waiting += reversed(children)
+
+
+def disagreements(data: Any) -> list[Fault]:
+    """Find where parts of a plan contradict each other."""
     plan = _as_dict(data)
-    spelt = [(f"$.regions.{name}", canonical_region(name)) for name in _as_dict(plan.get("regions"))]
     services = [
         (f"$.services[{index}]", _as_dict(service))
-        for index, service in enumerate(_as_list(plan, "services"))
+        for index, service in enumerate(_as_list(plan.get("services")))
     ]
-    ends = [("$", {"region": plan.get("region")})]
-    for at, service in services:
-        ends.append((at, service))
-        ends += [(f"{at}.{part}", _as_dict(service.get(part))) for part in ("standby", "drillTarget")]
-    names = [(f"{at}.name", service.get("name")) for at, service in services]
-    faults = [] if services or plan.get("discover") else _nobody(plan)
-    faults += _repeated(names, "is used twice; every service has a name of its own")
-    faults += _repeated(
-        [(f"{at}.resourceId", end.get("resourceId")) for at, end in ends],
-        "is named twice; a service has one part in one plan",
-    )
-    faults += _repeated(spelt, "is named twice; West Europe and westeurope are one region")
-    regions = {region for _, region in spelt}
-    for at, end in ends:
-        region = end.get("region")
-        if isinstance(region, str) and canonical_region(region) not in regions:
-            faults.append((f"{at}.region", f"{region} has no entry in $.regions"))
-    return faults + _homeless(plan, services) + _mixed_up(plan, services)
-
-
-def _nobody(plan: dict[str, Any]) -> list[tuple[str, str]]:
-    if "services" in plan and not isinstance(plan["services"], list):
-        return []  # its shape is the fault
-    return [("$.services", "must name at least 1 service, unless $.discover finds them")]
-
-
-def _homeless(plan: dict[str, Any], services: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, str]]:
-    """Name every service without a place for its backups, and discovery if what it finds would have none."""
-    if "storage" in _as_dict(plan.get("defaults")):
-        return []
-    with_place = {
-        canonical_region(name)
-        for name, place in _as_dict(plan.get("regions")).items()
-        if "storage" in _as_dict(place)
-    }
-    own = plan.get("region")
-    found = [
-        (f"{at}.storage", "is missing, and neither the service's region nor $.defaults has one")
-        for at, service in services
-        if service
-        and "storage" not in service
-        and canonical_region(str(service.get("region"))) not in with_place
-    ]
-    if plan.get("discover") and isinstance(own, str) and canonical_region(own) not in with_place:
-        what = "is missing, and so is $.defaults.storage; services that are discovered need one of them"
-        found.append((f"$.regions.{own}.storage", what))
-    return found
-
-
-def _mixed_up(plan: dict[str, Any], services: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, str]]:
-    """Name every storage that is a records container: what is pruned there must not be what proves it."""
-    regions = _as_dict(plan.get("regions"))
-    records = [
-        (place.get("account"), place.get("container", RECORDS_CONTAINER))
-        for place in map(_as_dict, regions.values())
-    ]
-    storages = [("$.defaults.storage", _as_dict(plan.get("defaults")).get("storage"))]
-    storages += [
-        (f"$.regions.{name}.storage", _as_dict(place).get("storage")) for name, place in regions.items()
-    ]
-    storages += [(f"{at}.storage", service.get("storage")) for at, service in services]
+    faults = list(written_twice(data))
+    if not services and plan.get("discover") is None:
+        faults += _nobody(plan)
     return [
-        (f"{at}.container", "is the container of the records; backups need one of their own")
-        for at, storage in ((at, _as_dict(storage)) for at, storage in storages)
-        if isinstance(storage.get("account"), str)
-        and (storage["account"], storage.get("container")) in records
+        *faults,
+        *_named_twice(plan, services),
+        *_placeless(plan, services),
+        *_homeless(plan, services),
+        *_misplaced(plan, services),
+        *_expired(plan, services),
     ]
 
 
-def _repeated(values: list[tuple[str, Any]], what: str) -> list[tuple[str, str]]:
+def _nobody(plan: dict[str, Any]) -> Iterator[Fault]:
+    if plan.get("services") is None or isinstance(plan["services"], list):
+        yield "$.services", "must name at least 1 service, unless $.discover finds them"
+
+
+def _named_twice(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
+    names = [(f"{at}.name", service.get("name")) for at, service in services]
+    yield from _repeated(names, "is used twice; every service has a name of its own")
+    first: dict[str, str] = {}
+    for at, end in _ends(services):
+        if isinstance(end.get("resourceId"), str):
+            before = first.setdefault(end["resourceId"].lower(), at)
+            # services may share a drill target: they are restored into it one after the other
+            if before != at and not (before.endswith(".drillTarget") and at.endswith(".drillTarget")):
+                yield f"{at}.resourceId", "is named twice; a service has one part in one plan"
+    spelt = [(f"$.regions.{name}", canonical_region(name)) for name in _as_dict(plan.get("regions"))]
+    yield from _repeated(spelt, "is named twice; West Europe and westeurope are one region")
+    discover = _as_dict(plan.get("discover"))
+    searched = enumerate(_as_list(discover.get("subscriptions")))
+    named = [(f"$.discover.subscriptions[{index}]", value) for index, value in searched]
+    yield from _repeated(named, "is named twice")
+    tags = [(f"$.discover.tag.{name}", name) for name in _as_dict(discover.get("tag"))]
+    yield from _repeated(
+        tags, "is named twice; Azure does not tell upper and lower case of a tag's name apart"
+    )
+
+
+def _placeless(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
+    """Name every region without an entry of its own."""
+    known = {canonical_region(name) for name in _as_dict(plan.get("regions"))}
+    if not known:
+        return
+    for at, end in [("$", plan), *_ends(services)]:
+        region = end.get("region")
+        if isinstance(region, str) and canonical_region(region) not in known:
+            yield f"{at}.region", f"{region} has no entry in $.regions"
+
+
+def _homeless(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
+    """Name every service without a place for its backups, and discovery if what it finds would have none."""
+    defaults = plan.get("defaults", {})
+    if not isinstance(defaults, dict) or defaults.get("storage") is not None:
+        return
+    regions = _as_dict(plan.get("regions"))
+    homeless = {canonical_region(name): name for name, place in regions.items() if _has_no_storage(place)}
+    known = {canonical_region(name) for name in regions}
+    for at, service in services:
+        region = canonical_region(str(service.get("region")))
+        # a region that is only misspelt may have a storage; that fault is named already
+        is_homeless = region in homeless or (region not in known and len(homeless) == len(regions))
+        if service and service.get("storage") is None and is_homeless:
+            yield f"{at}.storage", "is missing, and neither the service's region nor $.defaults has one"
+    own = plan.get("region")
+    if plan.get("discover") is not None and isinstance(own, str) and canonical_region(own) in homeless:
+        what = "is missing, and so is $.defaults.storage; services that are discovered need one of them"
+        yield f"$.regions.{homeless[canonical_region(own)]}.storage", what
+
+
+def _has_no_storage(place: Any) -> bool:
+    return isinstance(place, dict) and place.get("storage") is None
+
+
+def _misplaced(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
+    """Name every storage among the records, or with the id of another account."""
+    regions = [
+        (f"$.regions.{name}", _as_dict(place)) for name, place in _as_dict(plan.get("regions")).items()
+    ]
+    records = [(place.get("account"), place.get("container", RECORDS_CONTAINER)) for _, place in regions]
+    for at, part in [("$.defaults", _as_dict(plan.get("defaults"))), *regions, *services]:
+        storage = _as_dict(part.get("storage"))
+        account, resource_id = storage.get("account"), storage.get("resourceId")
+        if not isinstance(account, str):
+            continue
+        if (account, storage.get("container")) in records:
+            # what is pruned there must not be what proves it
+            what = "is the container of the records; backups need one of their own"
+            yield f"{at}.storage.container", what
+        if isinstance(resource_id, str) and resource_id.rpartition("/")[2].lower() != account.lower():
+            yield f"{at}.storage.resourceId", f"is not the id of {account}, which is named beside it"
+
+
+def _expired(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
+    """Name every place where backups would expire before the next one is due."""
+    product = {"rpoHours": RPO_HOURS_DEFAULT, "validityDays": VALIDITY_DAYS_MAX}
+    defaults = {name: value for name, value in _as_dict(plan.get("defaults")).items() if name in product}
+    is_told = False
+    for at, said in [("$.defaults", defaults), *services]:
+        own = {name: said[name] for name in product if said.get(name) is not None}
+        inherited = {
+            name: value for name, value in defaults.items() if name not in said and value is not None
+        }
+        hours, days = ({**product, **inherited, **own}[name] for name in product)
+        is_usable = _is_within(hours, RPO_HOURS_MAX) and _is_within(days, VALIDITY_DAYS_MAX)
+        # one fault in the defaults is not repeated for those who only inherit it
+        if own and is_usable and hours > 24 * days and (not is_told or len(own) == len(product)):
+            is_told = is_told or at == "$.defaults"
+            what = f"backups that are valid for {days} days do not meet an RPO of {hours} hours"
+            yield f"{at}.{next(iter(own))}", what
+
+
+def _is_within(value: Any, most: int) -> bool:
+    return type(value) is int and 1 <= value <= most
+
+
+def _ends(services: list[Part]) -> list[Part]:
+    """Return services, standbys and drill targets in the order in which they are named."""
+    return [
+        (at + tail, end)
+        for at, service in services
+        for tail, end in (
+            ("", service),
+            (".standby", _as_dict(service.get("standby"))),
+            (".drillTarget", _as_dict(service.get("drillTarget"))),
+        )
+    ]
+
+
+def _repeated(values: list[tuple[str, Any]], what: str) -> Iterator[Fault]:
     seen: set[str] = set()
-    faults = []
     for path, value in values:
         if isinstance(value, str):
             if value.lower() in seen:
-                faults.append((path, what))
+                yield path, what
             seen.add(value.lower())
-    return faults
 
 
 def _as_dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _as_list(data: dict[str, Any], name: str) -> list[Any]:
-    value = data.get(name)
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
