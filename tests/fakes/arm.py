@@ -25,6 +25,8 @@ RETRY_AFTER_S = 60
 BACKUP_S = 660.0
 RESTORE_S = 1140.0
 API_VERSION = "2024-05-01"
+PRINCIPAL = "5d1a9a52-6f3a-4d0b-8a5e-0c6f6f4a1c11"
+"""The object id of a service's own identity."""
 HANGS = math.inf
 """A duration that never ends."""
 
@@ -56,6 +58,11 @@ class FakeService:
     """Entities that a restore into this service forgets."""
     foreign_until: dt.datetime | None = None
     """Until then somebody else's operation runs."""
+    identity: dict[str, Any] = field(
+        default_factory=lambda: {"type": "SystemAssigned", "principalId": PRINCIPAL, "tenantId": PRINCIPAL}
+    )
+    properties: dict[str, Any] = field(default_factory=dict)
+    """What else its resource shows."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,8 +150,10 @@ class FakeArm:
         api_version: str | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Any:
-        """Return what `resources` holds for a path; what it does not know we have no right to read."""
+        """Return a service, or what `resources` holds for a path; the rest we have no right to read."""
         self.reads.append(path)
+        if path.lower() in self._services and path.lower() not in self.resources:
+            return self._resource(path)
         found = self.resources.get(path.lower())
         if callable(found):
             found = found(dict(query or {}))
@@ -198,6 +207,23 @@ class FakeArm:
             return self._poll(location_url)
 
         return self.on_poll(now, honest) if self.on_poll else honest()
+
+    def _resource(self, path: str) -> dict[str, Any]:
+        """Return a service as Azure Resource Manager shows it."""
+        if self.on_state and (fault := self.on_state.popleft()) is not None:
+            raise fault
+        found = self._services[path.lower()]
+        self._settle()
+        state = "Updating" if self._is_busy(found) else found.resting_state
+        return {
+            "id": found.ref.resource_id,
+            "name": found.ref.name,
+            "type": "Microsoft.ApiManagement/service",
+            "location": found.region,
+            "sku": {"name": found.tier, "capacity": 1},
+            "identity": found.identity,
+            "properties": {"provisioningState": state, **found.properties},
+        }
 
     def _accept(
         self, service: FakeService, action: str, storage: BackupStorage, backup_name: str

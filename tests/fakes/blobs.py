@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 
 from shared.core.errors import ConflictError, NotFoundError
-from shared.core.ports import JSON_TYPE, BlobFacts
+from shared.core.ports import JSON_TYPE, BlobFacts, BlobLook
 
 
 class MemoryBlobs:
@@ -43,6 +43,14 @@ class MemoryBlobs:
         self._fault("exists")
         return self.is_there and key in self._blobs
 
+    def look(self, key: str) -> BlobLook | None:
+        """Return what a blob's properties show; None if it, or its container, is not there."""
+        self._fault("look")
+        if not self.is_there or key not in self._blobs:
+            return None
+        content, etag = self._blobs[key]
+        return BlobLook(size_bytes=len(content), etag=etag.strip('"'))
+
     def measure(self, key: str) -> BlobFacts:
         """Say what a blob is."""
         self._fault("measure")
@@ -56,13 +64,13 @@ class MemoryBlobs:
         self._fault("read")
         return self._found(key)
 
-    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
-        """Write a blob that must not exist."""
+    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> str:
+        """Write a blob that must not exist; return its ETag."""
         self._fault("create")
         self._there(key)
         if key in self._blobs:
             raise ConflictError(f"{key}: BlobAlreadyExists")
-        self._store(key, content)
+        return self._store(key, content)
 
     def put(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob whether it exists or not."""
@@ -70,7 +78,7 @@ class MemoryBlobs:
         self._there(key)
         self._store(key, content)
 
-    def replace(self, key: str, content: bytes, etag: str) -> str:
+    def replace(self, key: str, content: bytes, etag: str, *, content_type: str = JSON_TYPE) -> str:
         """Write a blob that must still have this ETag."""
         self._fault("replace")
         self._there(key)
@@ -84,11 +92,15 @@ class MemoryBlobs:
         self._there(prefix)
         yield from sorted(key for key in list(self._blobs) if key.startswith(prefix))
 
-    def delete(self, key: str) -> bool:
-        """Delete a blob; False if it was not there."""
+    def delete(self, key: str, *, etag: str | None = None) -> bool:
+        """Delete a blob, and only if it has this ETag; False if it was not there."""
         self._fault("delete")
-        self._there(key)
-        return self._blobs.pop(key, None) is not None
+        if not self.is_there or key not in self._blobs:
+            return False
+        if etag is not None and self._blobs[key][1].strip('"') != etag.strip('"'):
+            raise ConflictError(f"{key}: ConditionNotMet")
+        del self._blobs[key]
+        return True
 
     def _store(self, key: str, content: bytes) -> str:
         etag = f'"0x{next(self._versions):08X}"'

@@ -12,6 +12,7 @@ from shared.core.services import ServiceRef
 from tests.fakes.arm import FakeArm, FakeService
 from tests.fakes.blobs import MemoryBlobs, MemoryStorage
 from tests.fakes.clock import FakeClock
+from tests.fakes.surroundings import surround
 
 SUBSCRIPTION = "0b1f6471-1bf0-4dda-aec3-cb9272f09590"
 IDENTITY = {"type": "SystemAssignedManagedIdentity"}
@@ -81,6 +82,7 @@ class FakePorts:
                 self.arm.add(FakeService(ref=service.ref, entities=dict(ENTITIES)))
                 if service.standby is not None:
                     self.arm.add(FakeService(ref=service.standby.ref))
+                surround(self.arm, service)
 
     @property
     def runs(self) -> RunStore:
@@ -108,7 +110,8 @@ class FakePorts:
 
     def in_region(self, region: str) -> FakePorts:
         """Return the ports of the app in another region, over the same world."""
-        plan = self.plan.model_dump(mode="json", by_alias=True) | {"region": region}
+        # what was not said must not come back as null, which takes back the defaults
+        plan = self.plan.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"region": region}
         return FakePorts(plan, clock=self.clock, intervals=self.intervals, storage=self.storage, arm=self.arm)
 
     @property
