@@ -1,10 +1,12 @@
-"""Reading stored documents: one by its key, or the newest of many; a broken one hides no other."""
+"""Reading stored documents: one, the newest of many, or all; a broken one hides no other."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from shared import telemetry
 from shared.core.documents import Document
@@ -12,6 +14,14 @@ from shared.core.errors import NotFoundError, ProtocolError
 from shared.core.ports import Blobs
 
 _D = TypeVar("_D", bound=Document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everything(Generic[_D]):
+    """All documents of one prefix with their ETags, by key; `faults` names each that could not be read."""
+
+    found: Mapping[str, tuple[_D, str]]
+    faults: tuple[str, ...]
 
 
 def read_document(records: Blobs, key: str, kind: type[_D]) -> tuple[_D, str]:
@@ -47,3 +57,28 @@ def newest(records: Blobs, prefix: str, kind: type[_D], count_max: int) -> list[
         except ProtocolError as err:
             telemetry.log(telemetry.Event.RECORD_UNREADABLE, level=logging.ERROR, message=err.message)
     return found
+
+
+def everything(records: Blobs, prefix: str, kind: type[_D]) -> Everything[_D]:
+    """
+    Return all documents of a prefix, for those who must know whether one is missing.
+
+    Blobs that do not end as our documents do are none of them. One that vanishes between the list and
+    its reading is a fault as well: somebody else is at work there.
+
+    Raises:
+        AccessError, TemporaryError, NotFoundError: the list, or a document, could not be had at all.
+    """
+    found: dict[str, tuple[_D, str]] = {}
+    faults = []
+    for key in records.keys(prefix):
+        if not key.endswith(".json"):
+            continue
+        try:
+            found[key] = read_document(records, key, kind)
+        except NotFoundError:
+            faults.append(f"{key} vanished while it was read")
+        except ProtocolError as err:
+            telemetry.log(telemetry.Event.RECORD_UNREADABLE, level=logging.ERROR, message=err.message)
+            faults.append(err.message)
+    return Everything(found=found, faults=tuple(faults))

@@ -1,0 +1,1 @@
+"""Keeping the catalogue of restore points: holds, pruning, and rebuilding it from the backups."""

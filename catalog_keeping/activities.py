@@ -1,0 +1,93 @@
+"""The step that prunes one service, after a backup of it was recorded. It may run more than once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import Any
+
+from catalog_keeping.pruning import Pruning
+from shared import roster, telemetry
+from shared.catalog import read_catalog
+from shared.core.documents import Document
+from shared.core.errors import ProtocolError
+from shared.core.plan import ProtectedService
+from shared.core.ports import Ports
+from shared.core.retention import Catalog, Verdict, is_ours, is_usable, newest_first, plan_prune
+from shared.core.runs import Outcome
+from shared.core.steps import StepResult, StepState, attempt, done
+
+
+class PruneWish(Document):
+    """Prune a service, because this run has just recorded this restore point."""
+
+    service: str
+    run_id: str
+    fresh: str
+
+
+def prune_restore_points(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """
+    Let go what no rule keeps any more, and finish what an earlier run began.
+
+    Args:
+        wish: {"service", "runId", "fresh": name of the point that the run has just recorded}.
+        ports: everything.
+
+    Returns:
+        StepResult; DONE carries {"pruned": names, "left": points that wait for the next run, "warnings"}.
+        RETRY and END have deleted nothing that was not on record as pruned; the next run goes on.
+    """
+    request = PruneWish.from_json(wish)
+    answer = attempt(lambda: _prune(request, ports), unproven=Outcome.OUTCOME_UNKNOWN)
+    result = StepResult.from_json(answer)
+    if result.state is StepState.END and result.fault:
+        telemetry.log(
+            telemetry.Event.PRUNE_FAILED,
+            level=logging.ERROR,
+            run_id=request.run_id,
+            service=request.service,
+            code=result.fault.code,
+            message=result.fault.message,
+        )
+    return answer
+
+
+def _prune(wish: PruneWish, ports: Ports) -> StepResult:
+    service = roster.find(ports, wish.service)
+    if service is None or service.retention is None:
+        return done(pruned=[], left=0, warnings=[])
+    reading = read_catalog(service, ports)
+    if reading.catalog.faults:
+        raise ProtocolError(
+            f"nothing was deleted: {reading.catalog.why_incomplete}",
+            hint="Mend or remove the records that are named; see docs/retention.md.",
+        )
+    now = ports.clock.now()
+    reason = _why_not(reading.catalog, wish, service, now)
+    if reason:
+        return done(pruned=[], left=0, warnings=[f"nothing was pruned: {reason}"])
+    work = Pruning(service, wish.run_id, ports, reading)
+    work.finish()
+    plan = plan_prune(service, reading.catalog, now)
+    work.take_back_all(judged.name for judged in plan.points if judged.verdict is Verdict.KEEP)
+    left = 0
+    for judged in plan.dying:
+        if work.is_spent:
+            left += 1
+        else:
+            work.let_go(judged)
+    return done(pruned=work.pruned, left=left, warnings=[*reading.catalog.doubts, *work.warnings])
+
+
+def _why_not(catalog: Catalog, wish: PruneWish, service: ProtectedService, now: dt.datetime) -> str:
+    """Return why this run may not prune, or an empty string: it must have recorded the newest point."""
+    own = newest_first([point for point in catalog.points if is_ours(point, service)])
+    fresh = next((point for point in own if point.name == wish.fresh), None)
+    if fresh is None or fresh.run_id != wish.run_id:
+        return f"run {wish.run_id} has no record of {wish.fresh}"
+    if fresh is not own[0]:
+        return f"{own[0].name} is newer than {wish.fresh}"
+    if not is_usable(fresh, catalog, now):
+        return f"{wish.fresh} is not usable"
+    return ""

@@ -1,0 +1,282 @@
+"""The calls behind the routes: what would be pruned, holds, and rebuilding the catalogue."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import uuid
+from typing import Annotated, Any, TypeVar
+
+import azure.functions as func
+from pydantic import AfterValidator, Field, ValidationError
+
+from catalog_keeping.pruning import DELETIONS_MAX
+from shared import http, roster, telemetry
+from shared.catalog import read_catalog
+from shared.core import layout, names
+from shared.core.documents import Value, faults_of
+from shared.core.errors import (
+    DrError,
+    NotFoundError,
+    ProtocolError,
+    RefusedError,
+    RequestError,
+    ServiceBusyError,
+    UnavailableError,
+)
+from shared.core.plan import ProtectedService
+from shared.core.ports import Blobs, Ports
+from shared.core.rebuilding import RebuildRecord, RebuildState
+from shared.core.retention import REASON_LENGTH_MAX, Hold, plan_prune
+from shared.instances import DurableClient, instance_state
+from shared.records import read_document
+
+_B = TypeVar("_B", bound=Value)
+
+HOLD_HINT = 'The body looks like {"reason": "why it must be kept"}.'
+REBUILD_HINT = 'The body looks like {"service": "<name in the plan>"}, or {} for all services of this region.'
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable() or not text.strip():
+        raise ValueError("is not one line of readable text")
+    return text
+
+
+class HoldBody(Value):
+    """What a caller sends with a hold."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_LENGTH_MAX), AfterValidator(_one_line)]
+
+
+class RebuildBody(Value):
+    """What a caller sends to rebuild."""
+
+    service: str | None = Field(default=None, min_length=1, max_length=100)
+
+
+async def show_prune_plan(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
+    """Answer what would become of every restore point of a service, and why. Nothing is changed."""
+    try:
+        shown = await asyncio.to_thread(_prune_plan, req.params.get("service"), ports)
+    except DrError as err:
+        return http.failure(err)
+    return http.answer(200, shown)
+
+
+async def hold_restore_point(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
+    """Hold a restore point, and answer the hold; the same hold again changes nothing."""
+    try:
+        hold = await asyncio.to_thread(_hold, req, ports)
+    except DrError as err:
+        return http.failure(err)
+    return http.answer(200, hold.to_json())
+
+
+async def release_restore_point(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
+    """Take a hold back; again changes nothing."""
+    try:
+        await asyncio.to_thread(_release, req, ports)
+    except DrError as err:
+        return http.failure(err)
+    return http.answer(200, {"hold": None})
+
+
+async def start_rebuild(
+    req: func.HttpRequest, client: DurableClient, ports: Ports, request_id: str | None = None
+) -> func.HttpResponse:
+    """
+    Answer 202 with the Location of a rebuild.
+
+    Args:
+        req: the call.
+        client: Durable's client.
+        ports: everything.
+        request_id: for tests; a new one by default.
+    """
+    try:
+        record = await asyncio.to_thread(_new_rebuild, req, request_id or uuid.uuid4().hex, ports)
+        state = RebuildState(rebuild_id=record.rebuild_id, intervals=ports.intervals, waiting=record.services)
+        try:
+            await client.start_new("rebuild_catalog", record.rebuild_id, state.to_json())
+        except Exception as err:  # Durable's client raises nothing more precise
+            raise UnavailableError(
+                "the rebuild could not be started, because Durable Functions did not take it",
+                hint="Ask again; if it repeats, look at the host's log and its storage account.",
+                code="StartFailed",
+            ) from err
+    except DrError as err:
+        return http.failure(err)
+    headers = _follow(req, record.rebuild_id)
+    return http.answer(202, {"rebuildId": record.rebuild_id, "services": list(record.services)}, headers)
+
+
+async def get_rebuild(req: func.HttpRequest, client: DurableClient, ports: Ports) -> func.HttpResponse:
+    """Answer 202 while a rebuild is at work, and at the end what became of every blob."""
+    rebuild_id = req.route_params.get("rebuild_id", "")
+    try:
+        record = await asyncio.to_thread(_rebuild, rebuild_id, ports)
+        if record.ended_at is None:
+            state = await instance_state(client, rebuild_id)
+            record = await asyncio.to_thread(_rebuild, rebuild_id, ports)
+            age = ports.clock.now() - record.requested_at
+            grace = dt.timedelta(seconds=ports.intervals.abandoned_s)
+            if record.ended_at is None and not state.is_running and age > grace:
+                message = f"nothing drives {rebuild_id} any more; what it wrote stays. Ask for another one"
+                return http.answer(424, http.envelope(code="RebuildAbandoned", message=message))
+        if record.ended_at is None:
+            seen = await asyncio.to_thread(_seen, rebuild_id, ports)
+            progress = {"rebuildId": rebuild_id, "services": len(record.services), "servicesSeen": seen}
+            return http.answer(202, progress, _follow(req, rebuild_id))
+    except DrError as err:
+        return http.failure(err)
+    return http.answer(200, {**record.to_json(), "counts": record.counts})
+
+
+def _prune_plan(name: str | None, ports: Ports) -> dict[str, Any]:
+    if not name:
+        known = ", ".join(service.name for service in roster.members(ports)[:20])
+        raise RequestError(
+            "the service is not named",
+            faults=[("service", "is missing in the query")],
+            hint=f"Ask with ?service=<name>; the plan names: {known}.",
+        )
+    service = _known(name, ports)
+    catalog = read_catalog(service, ports).catalog
+    plan = plan_prune(service, catalog, ports.clock.now())
+    return {
+        **plan.to_json(),
+        "dying": len(plan.dying),
+        "deletionsPerRunMax": DELETIONS_MAX,
+        "doubts": list(catalog.doubts),
+    }
+
+
+def _hold(req: func.HttpRequest, ports: Ports) -> Hold:
+    reason = _body(req, HoldBody, HOLD_HINT).reason
+    service, name, records = _point_of(req, ports)
+    if not records.exists(layout.restore_point_key(service.name, name)):
+        raise _unknown_point(service.name, name)
+    key = layout.hold_key(service.name, name)
+    hold = _held(records, key)
+    if hold is None or hold.reason != reason:
+        hold = Hold(service=service.name, name=name, reason=reason, held_at=ports.clock.now())
+        records.put(key, hold.to_bytes())
+        telemetry.log(telemetry.Event.POINT_HELD, service=service.name, restore_point=name)
+    # a run that prunes writes its mark first and looks for holds then: one of us sees the other
+    is_going = records.exists(layout.open_prune_key(service.name, name))
+    if not records.exists(layout.restore_point_key(service.name, name)):
+        records.delete(key)
+        raise _unknown_point(service.name, name)
+    if is_going:
+        raise ServiceBusyError(
+            f"{name} is being pruned at this moment; the hold is written, but may have come too late",
+            hint="Ask again: the answer is 200 when it came in time, and 404 when the point is gone.",
+            code="PruneUnderWay",
+            retry_after_s=60,
+        )
+    return hold
+
+
+def _release(req: func.HttpRequest, ports: Ports) -> None:
+    service, name, records = _point_of(req, ports)
+    if records.delete(layout.hold_key(service.name, name)):
+        telemetry.log(telemetry.Event.POINT_RELEASED, service=service.name, restore_point=name)
+    elif not records.exists(layout.restore_point_key(service.name, name)):
+        raise _unknown_point(service.name, name)
+
+
+def _held(records: Blobs, key: str) -> Hold | None:
+    try:
+        return read_document(records, key, Hold)[0]
+    except (NotFoundError, ProtocolError):
+        return None  # one that cannot be read is written anew
+
+
+def _point_of(req: func.HttpRequest, ports: Ports) -> tuple[ProtectedService, str, Blobs]:
+    """Return service, name and records of the point that a route names; a foreign name is not looked for."""
+    service = _own(_known(req.route_params.get("service", ""), ports), ports)
+    name = req.route_params.get("name", "")
+    if not names.is_backup_of(name, service.name):
+        raise _unknown_point(service.name, name)
+    return service, name, ports.records(service.region)
+
+
+def _new_rebuild(req: func.HttpRequest, request_id: str, ports: Ports) -> RebuildRecord:
+    wanted = _body(req, RebuildBody, REBUILD_HINT).service
+    services = roster.own_primaries(ports) if wanted is None else (_own(_known(wanted, ports), ports),)
+    now = ports.clock.now().replace(microsecond=0)
+    record = RebuildRecord(
+        rebuild_id=names.rebuild_id(now, because=request_id),
+        requested_at=now,
+        services=tuple(service.name for service in services),
+    )
+    ports.records().create(layout.rebuild_key(record.rebuild_id), record.to_bytes())
+    return record
+
+
+def _rebuild(rebuild_id: str, ports: Ports) -> RebuildRecord:
+    unknown = NotFoundError(
+        f"rebuild {rebuild_id[:60]} is not known here",
+        hint="POST /api/catalog/rebuild answers with the Location of a new one.",
+        code="RebuildNotFound",
+    )
+    if not names.is_rebuild_id(rebuild_id):
+        raise unknown
+    try:
+        return read_document(ports.records(), layout.rebuild_key(rebuild_id), RebuildRecord)[0]
+    except NotFoundError as err:
+        raise unknown from err
+
+
+def _seen(rebuild_id: str, ports: Ports) -> int:
+    return sum(1 for _ in ports.records().keys(layout.rebuild_parts_prefix(rebuild_id)))
+
+
+def _known(name: str, ports: Ports) -> ProtectedService:
+    service = roster.find(ports, name)
+    if service is None:
+        known = ", ".join(service.name for service in roster.members(ports)[:20])
+        raise NotFoundError(
+            f"the plan names no service {name[:100]}", hint=f"It names: {known}.", code="ServiceNotFound"
+        )
+    return service
+
+
+def _own(service: ProtectedService, ports: Ports) -> ProtectedService:
+    """Return the service if its records are this app's to write."""
+    if service.region != ports.plan.region:
+        raise RefusedError(
+            f"the records of {service.name} are written by the app of {service.region}, "
+            f"and this is {ports.plan.region}'s",
+            hint="Send the same call there.",
+            code="OtherRegion",
+        )
+    return service
+
+
+def _unknown_point(service: str, name: str) -> NotFoundError:
+    return NotFoundError(
+        f"{name[:100]} is not a restore point of {service}",
+        hint=f"GET /api/restore-points?service={service} lists them.",
+        code="RestorePointNotFound",
+    )
+
+
+def _body(req: func.HttpRequest, kind: type[_B], hint: str) -> _B:
+    """Return the body of a call; none at all is an empty object."""
+    content = req.get_body()
+    try:
+        data: Any = json.loads(content) if content.strip() else {}
+    except (ValueError, RecursionError) as err:  # UnicodeDecodeError is a ValueError
+        raise RequestError("the body is not JSON", faults=[("$", str(err))], hint=hint) from err
+    try:
+        return kind.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as err:
+        raise RequestError("the body is not usable", faults=faults_of(err, data), hint=hint) from err
+
+
+def _follow(req: func.HttpRequest, rebuild_id: str) -> dict[str, str]:
+    location = http.rebuild_url(req.url, rebuild_id)
+    return {"Location": location, "Retry-After": str(http.RETRY_AFTER_S)}

@@ -1,0 +1,306 @@
+"""
+Which restore points may go, and why. Pure: a catalogue and a time in, a verdict for each point out.
+
+Rules of the file:
+1. Every rule can only keep. A point dies when none of them does.
+2. The newest usable point never dies, and where no point is usable none dies at all.
+3. What is not known keeps: replicas or runs that could not be read, a catalogue that was not read in full.
+4. A point is usable while it has not expired and its blob is there. One that is not usable takes no place
+   in keepLast, does not count for the floor, and is not waited for by a standby. Its age, a hold and a
+   restore that is under way keep it like any other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.core import names
+from shared.core.documents import Document, Utc, Value
+from shared.core.errors import cut
+from shared.core.plan import ProtectedService, Retention
+from shared.core.reports import Replica
+from shared.core.restore_points import RestorePoint
+
+REASON_LENGTH_MAX = 200
+FAULTS_SHOWN_MAX = 3
+UNREADABLE_HOLD = "(the reason cannot be read)"
+"""Shown for a hold whose document is broken; it holds all the same."""
+
+
+class Hold(Document):
+    """Somebody wants this restore point kept, whatever the rules say."""
+
+    service: str
+    name: str
+    reason: str
+    held_at: Utc
+
+
+class Tombstone(Document):
+    """What was pruned, why, when and by which run; written before anything is deleted, and kept."""
+
+    point: RestorePoint
+    """The whole record as it was."""
+    reasons: tuple[str, ...]
+    pruned_at: Utc
+    run_id: str
+
+    def is_of(self, point: RestorePoint) -> bool:
+        """Whether it is about this very backup: name, place and content."""
+        return _identity(self.point) == _identity(point)
+
+
+class Verdict(enum.StrEnum):
+    """What becomes of a restore point."""
+
+    KEEP = "keep"
+    DIE = "die"
+
+
+class Judged(Value):
+    """One restore point with its verdict, and what every rule says of it."""
+
+    name: str
+    started_at: Utc
+    expires_at: Utc
+    is_usable: bool
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+class PrunePlan(Document):
+    """What would become of every restore point of one service, oldest first."""
+
+    service: str
+    at: Utc
+    rules: Retention | None
+    nothing_dies_because: str = ""
+    """Why none may die, whatever the rules say of them; empty where the rules decide."""
+    points: tuple[Judged, ...]
+
+    @property
+    def dying(self) -> tuple[Judged, ...]:
+        """The points that may go, oldest first."""
+        return tuple(point for point in self.points if point.verdict is Verdict.DIE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """
+    What is known of one service's restore points.
+
+    `holds` maps names of points to the reason; `restoring` names of points to the run that restores them,
+    None if that could not be told. `replicas` is None if they could not be read; a service without a
+    standby has none. `missing` names points whose blob is not there. `faults` says what of the records
+    could not be read, `doubts` why something is None.
+    """
+
+    points: Sequence[RestorePoint]
+    holds: Mapping[str, str] = field(default_factory=dict)
+    replicas: Sequence[Replica] | None = ()
+    restoring: Mapping[str, str] | None = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    faults: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def why_incomplete(self) -> str:
+        """What of the records could not be read, in one sentence; an empty string if all could."""
+        if not self.faults:
+            return ""
+        shown = "; ".join(cut(fault) for fault in self.faults[:FAULTS_SHOWN_MAX])
+        more = len(self.faults) - FAULTS_SHOWN_MAX
+        return f"the catalogue could not be read in full: {shown}" + (
+            f"; and {more} more" if more > 0 else ""
+        )
+
+
+def plan_prune(service: ProtectedService, catalog: Catalog, now: dt.datetime) -> PrunePlan:
+    """
+    Decide what becomes of every restore point of a service.
+
+    Args:
+        service: its `retention` are the rules; None keeps everything.
+        catalog: what is known.
+        now: aware UTC.
+    """
+    bench = _Bench(service, catalog, now)
+    judged = bench.judge(service.retention) if service.retention else ()
+    return PrunePlan(
+        service=service.name,
+        at=now,
+        rules=service.retention,
+        nothing_dies_because=bench.nothing_dies_because,
+        points=judged or tuple(bench.kept(point, ()) for point in bench.points),
+    )
+
+
+def newest_first(points: Sequence[RestorePoint]) -> list[RestorePoint]:
+    """Return points in the order in which `latest` is chosen."""
+    return sorted(points, key=lambda point: (point.started_at, point.name), reverse=True)
+
+
+def is_ours(point: RestorePoint, service: ProtectedService) -> bool:
+    """Whether a record is of this service and this Azure resource, and its blob has a name that we make."""
+    return (
+        point.service == service.name
+        and point.source.is_same_as(service.ref)
+        and names.is_backup_of(point.name, service.name)
+    )
+
+
+def is_usable(point: RestorePoint, catalog: Catalog, now: dt.datetime) -> bool:
+    """Whether a point could be restored now, as far as records and names of blobs tell."""
+    return not point.is_expired(now) and point.name not in catalog.missing
+
+
+@dataclass(frozen=True, slots=True)
+class _Say:
+    """What one rule says of one point."""
+
+    keeps: bool
+    text: str
+
+
+class _Bench:
+    """All that the rules look at, for one service at one time."""
+
+    def __init__(self, service: ProtectedService, catalog: Catalog, now: dt.datetime) -> None:
+        self._service = service
+        self._catalog = catalog
+        self._now = now
+        self.points = newest_first(catalog.points)[::-1]
+        own = [point for point in newest_first(catalog.points) if is_ours(point, service)]
+        usable = (point.name for point in own if is_usable(point, catalog, now))
+        self._newer_than = {name: newer for newer, name in enumerate(usable)}
+        """How many usable points are newer, for each usable point, the newest first."""
+        self._held_back = self._newest_replica()
+
+    @property
+    def nothing_dies_because(self) -> str:
+        """Why no point may die at all, or an empty string."""
+        if self._service.retention is None:
+            return "the plan has no retention for this service: nothing of it is ever pruned"
+        if self._catalog.faults:
+            return self._catalog.why_incomplete
+        if self.points and not self._newer_than:
+            return "no restore point is usable: nothing is pruned until there is one"
+        return ""
+
+    def judge(self, rules: Retention) -> tuple[Judged, ...]:
+        """Return every point with its verdict, oldest first."""
+        said = {point.name: self._ask(point, rules) for point in self.points}
+        kept = {name for name, says in said.items() if any(say.keeps for say in says)}
+        if not self.nothing_dies_because:
+            self._hold_the_floor(rules, said, kept)
+        return tuple(
+            self.kept(point, said[point.name])
+            if self.nothing_dies_because or point.name in kept
+            else self._judged(point, Verdict.DIE, tuple(say.text for say in said[point.name]))
+            for point in self.points
+        )
+
+    def kept(self, point: RestorePoint, says: Sequence[_Say]) -> Judged:
+        """Return a point that stays, with the reasons that keep it."""
+        reasons = tuple(say.text for say in says if say.keeps)
+        if self.nothing_dies_because:
+            reasons = (self.nothing_dies_because, *reasons)
+        return self._judged(point, Verdict.KEEP, reasons)
+
+    def _judged(self, point: RestorePoint, verdict: Verdict, reasons: tuple[str, ...]) -> Judged:
+        return Judged(
+            name=point.name,
+            started_at=point.started_at,
+            expires_at=point.expires_at,
+            is_usable=is_usable(point, self._catalog, self._now),
+            verdict=verdict,
+            reasons=reasons,
+        )
+
+    def _hold_the_floor(self, rules: Retention, said: dict[str, list[_Say]], kept: set[str]) -> None:
+        """Bring back the newest dying usable points while fewer than keepAtLeast are left."""
+        left = sum(name in kept for name in self._newer_than)
+        for name in self._newer_than:
+            if name in kept:
+                continue
+            if left < rules.keep_at_least:
+                kept.add(name)
+                left += 1
+                text = f"fewer than {rules.keep_at_least} usable points would be left (keepAtLeast)"
+                said[name].append(_Say(True, text))
+        for name, says in said.items():
+            if name not in kept:
+                text = f"{left} usable points are left without it, keepAtLeast is {rules.keep_at_least}"
+                says.append(_Say(False, text))
+
+    def _ask(self, point: RestorePoint, rules: Retention) -> list[_Say]:
+        says = [self._place(point), self._last(point, rules), self._age(point, rules), self._hold(point)]
+        if self._service.standby is not None:
+            says.append(self._replication(point))
+        return [*says, self._restore(point)]
+
+    def _place(self, point: RestorePoint) -> _Say:
+        if not is_ours(point, self._service):
+            return _Say(True, "its record is not of the service that the plan names, so it is not touched")
+        if self._newer_than.get(point.name) == 0:
+            return _Say(True, "it is the newest usable point")
+        if point.name in self._newer_than:
+            return _Say(False, "a newer usable point is there")
+        if point.is_expired(self._now):
+            return _Say(False, f"it expired on {point.expires_at:%Y-%m-%d %H:%M} UTC")
+        return _Say(False, "its blob is not there")
+
+    def _last(self, point: RestorePoint, rules: Retention) -> _Say:
+        newer = self._newer_than.get(point.name)
+        if newer is None:
+            return _Say(False, "it is not usable, so keepLast does not count it")
+        if newer < rules.keep_last:
+            return _Say(True, f"it is one of the newest {rules.keep_last} usable points (keepLast)")
+        return _Say(False, f"{newer} usable points are newer, keepLast is {rules.keep_last}")
+
+    def _age(self, point: RestorePoint, rules: Retention) -> _Say:
+        age = self._now - point.started_at
+        days = age / dt.timedelta(days=1)
+        if age < dt.timedelta(days=rules.keep_within_days):
+            return _Say(True, f"it is {days:.1f} days old, keepWithinDays is {rules.keep_within_days}")
+        return _Say(False, f"it is {days:.1f} days old, keepWithinDays is {rules.keep_within_days}")
+
+    def _hold(self, point: RestorePoint) -> _Say:
+        reason = self._catalog.holds.get(point.name)
+        return _Say(False, "it is not held") if reason is None else _Say(True, f"it is held: {reason}")
+
+    def _replication(self, point: RestorePoint) -> _Say:
+        if self._catalog.replicas is None:
+            return _Say(True, "what the standby holds could not be read")
+        if point.name not in self._newer_than:
+            return _Say(False, "it is not usable, so no standby waits for it")
+        if self._held_back is None:
+            return _Say(True, "the standby holds no point yet")
+        if point.started_at > self._held_back:
+            return _Say(True, "the standby holds an older point only")
+        return _Say(False, "the standby holds this point, or a newer one")
+
+    def _restore(self, point: RestorePoint) -> _Say:
+        if self._catalog.restoring is None:
+            return _Say(True, "which restores are under way could not be told")
+        run_id = self._catalog.restoring.get(point.name)
+        if run_id is not None:
+            return _Say(True, f"run {run_id}, which has no final word yet, restores it")
+        return _Say(False, "no run restores it")
+
+    def _newest_replica(self) -> dt.datetime | None:
+        """Return when the newest point started that the standby holds; a former standby's do not count."""
+        standby = self._service.standby
+        if standby is None:
+            return None
+        replicas = self._catalog.replicas or ()
+        return max(
+            (one.point_started_at for one in replicas if one.target.is_same_as(standby.ref)), default=None
+        )
+
+
+def _identity(point: RestorePoint) -> tuple[str, ...]:
+    return (point.service, point.name, point.account, point.container, point.sha256, point.run_id)
