@@ -1,77 +1,187 @@
-"""The steps of a night and of one backup: plain functions that take ports. Each may run more than once."""
+"""The steps at the beginning of a night: plain functions that take ports. Each may run more than once."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
-from typing import Any
+from typing import Any, Literal
 
-from shared import telemetry
+from shared import roster, telemetry
 from shared.core import layout, names
-from shared.core.errors import NotFoundError
-from shared.core.fleet import FleetState
+from shared.core.errors import DrError, NotFoundError, TemporaryError
+from shared.core.fleet import Finished, FleetState, Start
+from shared.core.lro import Fault
+from shared.core.nights import NightWish
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
-from shared.core.reports import NightRecord
 from shared.core.requests import BackupRequest
+from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome
-from shared.core.steps import StepResult, attempt, done
+from shared.core.steps import StepResult, attempt, done, fault_of
+from shared.instances import DurableClient
+from shared.records import newest
+from shared.start import start_run
+
+WARNINGS_MAX = 100
+POINTS_READ_MAX = 3
+"""More than one, so that a record that cannot be read does not hide the one before it."""
 
 
 def plan_night(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
-    """Return the night's FleetState: the services of the plan that this app's region looks after."""
-    requested_at = dt.datetime.fromisoformat(wish["requestedAt"])
+    """Return the FleetState of a NightWish: whom this app's region backs up, as discovery finds them now."""
+    return attempt(lambda: _plan(NightWish.from_json(wish), ports), unproven=Outcome.OUTCOME_UNKNOWN)
+
+
+def _plan(wish: NightWish, ports: Ports) -> StepResult:
+    warnings: list[str] = []
+    if wish.services is None:
+        services = _own(ports, warnings)
+        named = {service.name: service for service in services}
+    else:
+        named = {name: found for name in wish.services if (found := roster.find(ports, name))}
+    now = ports.clock.now()
+    refused = [
+        _refused(name, _paused(service)) for name, service in named.items()
+        if wish.services is None and service.is_paused(now)
+    ]  # fmt: skip
+    refused += [_refused(name, _unknown(name)) for name in wish.services or () if name not in named]
+    left_out = {finished.service for finished in refused}
+    waiting = tuple(name for name in named if name not in left_out)
     state = FleetState(
-        night=f"{requested_at:%Y-%m-%d}",
-        requested_at=requested_at,
-        patience_until=requested_at + dt.timedelta(seconds=ports.intervals.busy_patience_s),
+        wish=wish.model_copy(update={"services": None}),
         concurrency=ports.plan.concurrency,
-        intervals=ports.intervals,
-        waiting=tuple(service.name for service in ports.plan.own_primaries()),
+        waiting=waiting,
+        ended=tuple(refused),
+        again_for=tuple(name for name in waiting if named[name].again_if_changed),
+        warnings=tuple(warnings[:WARNINGS_MAX]),
     )
-    telemetry.log(telemetry.Event.NIGHT_STARTED, night=state.night, services=len(state.waiting))
-    return state.to_json()
+    telemetry.log(
+        telemetry.Event.NIGHT_STARTED, night=wish.night, trigger=wish.trigger, services=len(waiting)
+    )
+    return done(state=state.to_json())
 
 
-def backup_request(wish: dict[str, Any], ports: Ports) -> BackupRequest:
+def _own(ports: Ports, warnings: list[str]) -> tuple[ProtectedService, ...]:
+    """Return the services of this app's region; what could not be asked is a warning, no missing service."""
+    try:
+        found = roster.refresh(ports)
+    except DrError as err:
+        warnings.append(f"discovery was not possible, those that it found last are backed up: {err.message}")
+    else:
+        warnings += [
+            f"subscription {one.subscription} was not read in full, what it had before stays: {one.reason}"
+            for one in found.not_read
+        ]
+        warnings += [f"{one.resource_id} is left out: {one.reason}" for one in found.left_out]
+        warnings += [f"{one.resource_id} is no longer protected: {one.reason}" for one in found.left]
+    try:
+        return roster.own_primaries(ports)
+    except TemporaryError:
+        raise
+    except DrError as err:
+        warnings.append(f"what discovery found before is not readable, and not backed up: {err.message}")
+        return ports.plan.own_primaries()
+
+
+def _refused(service: str, fault: Fault) -> Finished:
+    return Finished(service=service, word=Outcome.REFUSED, fault=fault)
+
+
+def _paused(service: ProtectedService) -> Fault:
+    pause = service.paused
+    until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause and pause.until else ""
+    hint = "Take the pause out of the plan, or name the service in POST /api/backups."
+    return Fault(code="Paused", message=f"paused{until}: {pause.reason if pause else ''}", hint=hint)
+
+
+def _unknown(name: str) -> Fault:
+    return Fault(
+        code="ServiceNotFound", message=f"neither plan nor discovery knows a service {name} any more"
+    )
+
+
+async def start_backup(wish: dict[str, Any], client: DurableClient, ports: Ports) -> dict[str, Any]:
     """
-    Return the wish of one service in one night; the same night makes the same run and the same blob name.
+    Start one service's backup, and never raise: many are started at once, and each fails alone.
+
+    Args:
+        wish: a Start.
+        client: Durable's client.
+        ports: everything.
+
+    Returns:
+        {"started": a word of shared.start.Started, "runId", "instanceId"}, or {"fault": Fault,
+        "isFinal": whether another try is useless}.
+    """
+    start = Start.from_json(wish)
+    try:
+        request = await asyncio.to_thread(backup_request, start, ports)
+        instance_id = request.first_record().instance_id
+        if start.look_first and (found := await asyncio.to_thread(_point_of, start, ports)):
+            return {"started": "ended", "runId": found.run_id, "instanceId": instance_id}
+        word = await start_run(ports, client, request)
+    except DrError as err:
+        return {"fault": fault_of(err).to_json(), "isFinal": isinstance(err, NotFoundError)}
+    except Exception as err:  # noqa: BLE001 - Durable's client raises nothing more precise
+        message = f"the run could not be started: {type(err).__name__}"
+        return {"fault": Fault(code="StartFailed", message=message).to_json(), "isFinal": False}
+    return {"started": word.value, "runId": request.run_id, "instanceId": instance_id}
+
+
+def _point_of(start: Start, ports: Ports) -> RestorePoint | None:
+    """Return the restore point that this very night has made of the service already."""
+    prefix = layout.restore_points_prefix(start.service)
+    points = newest(ports.records(), prefix, RestorePoint, POINTS_READ_MAX)
+    return next((point for point in points if _is_of(point, start)), None)
+
+
+def _is_of(point: RestorePoint, start: Start) -> bool:
+    if start.scheduled_at is not None:
+        return point.scheduled_at == start.scheduled_at
+    # a night that no schedule began has its id in the ids of its runs
+    return point.run_id == names.run_id("backup", start.service, point.requested_at, because=start.night)
+
+
+def backup_request(start: Start, ports: Ports) -> BackupRequest:
+    """
+    Return the wish of one service in one night; the same start makes the same run and the same blob name.
 
     Raises:
-        NotFoundError: the plan no longer names the service.
+        NotFoundError: neither plan nor discovery knows the service any more.
     """
-    service = ports.plan.service(wish["service"])
+    service = roster.find(ports, start.service)
     if service is None:
-        raise NotFoundError(f"the plan names no service {wish['service']}")
-    requested_at = dt.datetime.fromisoformat(wish["requestedAt"])
-    return request_for(service, requested_at, ports)
+        raise NotFoundError(_unknown(start.service).message, code="ServiceNotFound")
+    return request_for(
+        service,
+        start.requested_at,
+        ports,
+        trigger=start.trigger,
+        scheduled_at=start.scheduled_at,
+        because="" if start.trigger == "timer" else start.night,
+    )
 
 
-def request_for(service: ProtectedService, requested_at: dt.datetime, ports: Ports) -> BackupRequest:
-    """Return the timer's wish for one service."""
+def request_for(
+    service: ProtectedService,
+    requested_at: dt.datetime,
+    ports: Ports,
+    *,
+    trigger: Literal["timer", "http", "event"] = "timer",
+    scheduled_at: dt.datetime | None = None,
+    because: str = "",
+) -> BackupRequest:
+    """Return the wish for one service; see names.run_id for `because`."""
     return BackupRequest(
-        run_id=names.run_id("backup", service.name, requested_at),
+        run_id=names.run_id("backup", service.name, requested_at, because=because),
         service=service.name,
         source=service.ref,
         storage=service.storage,
         backup_name=names.backup_name(service.name, requested_at),
-        trigger="timer",
+        validity_days=service.validity_days,
+        trigger=trigger,
+        scheduled_at=scheduled_at,
         requested_at=requested_at,
         deadline_at=ports.clock.now() + dt.timedelta(seconds=ports.intervals.deadline_s),
         intervals=ports.intervals,
     )
-
-
-def end_night(night: dict[str, Any], ports: Ports) -> dict[str, Any]:
-    """Write the night's record. Idempotent: the same night is written again as it is."""
-    return attempt(lambda: _end_night(NightRecord.from_json(night), ports), unproven=Outcome.OUTCOME_UNKNOWN)
-
-
-def _end_night(record: NightRecord, ports: Ports) -> StepResult:
-    key = layout.night_key(dt.date.fromisoformat(record.night))
-    ports.records().put(key, record.to_bytes())
-    good = sum(service.outcome is Outcome.SUCCEEDED for service in record.services)
-    telemetry.log(
-        telemetry.Event.NIGHT_ENDED, night=record.night, services=len(record.services),
-        outcome=f"{good} of {len(record.services)} succeeded",
-    )  # fmt: skip
-    return done()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from backup_timer.before import Prepared
 from shared import telemetry
 from shared.core import layout
-from shared.core.errors import ConflictError, NotFoundError, ServiceBusyError
-from shared.core.inventory import Inventory, InventoryPair
+from shared.core.coverage import coverage
+from shared.core.errors import AccessError, ConflictError, NotFoundError, ServiceBusyError
+from shared.core.inventory import Inventory, InventoryPair, change_warning
 from shared.core.lro import Fault
-from shared.core.ports import Ports
+from shared.core.ports import BlobFacts, Ports
 from shared.core.requests import BackupRequest
-from shared.core.restore_points import VALIDITY, InventorySummary, RestorePoint
+from shared.core.restore_points import VALIDITY, InventorySummary, RestorePoint, StoredDocument
 from shared.core.runs import Outcome, RunPhase, RunRecord, advance
+from shared.core.sizes import RECENT_MAX, size_warning
 from shared.core.steps import StepResult, attempt, done, end
+from shared.records import newest
 from shared.submit import replace_run
 
 
@@ -38,7 +42,6 @@ def verify_backup(facts: dict[str, Any], ports: Ports) -> dict[str, Any]:
 
 def _verify(request: BackupRequest, prepared: Prepared, polls: int, ports: Ports) -> StepResult:
     run = _mark_verifying(request.run_id, ports)
-    ended_at = run.phase_at
     state = ports.arm.service_state(request.source)
     if state.is_in_transition:
         raise ServiceBusyError(f"service {request.source.name} is {state.provisioning_state}")
@@ -54,13 +57,25 @@ def _verify(request: BackupRequest, prepared: Prepared, polls: int, ports: Ports
         return _unusable("azure resource manager reported success, but there is no such blob")
     if blob.size_bytes == 0:
         return _unusable("azure resource manager reported success, but the blob is empty")
-    pair, warnings = _finish_inventory(request, ports)
+    run = run.model_copy(update={"polls": polls})
+    return done(point=_point(request, prepared, run, blob, ports).to_json())
+
+
+def _point(
+    request: BackupRequest, prepared: Prepared, run: RunRecord, blob: BlobFacts, ports: Ports
+) -> RestorePoint:
+    """Return the record of a backup that is there, as it will be written, with all that is odd about it."""
+    pair, inventory_warnings = _finish_inventory(request, ports)
+    warnings = [*prepared.remarks, *inventory_warnings]
+    too_small = size_warning(blob.size_bytes, _recent_sizes(request, ports))
+    if too_small:
+        warnings.append(too_small)
     if run.operation is None:
-        warnings += (
-            "azure's own verdict was not read: its answer was lost, and the backup found by its blob",
+        warnings.append(
+            "azure's own verdict was not read: its answer was lost, and the backup found by its blob"
         )
-    started_at = run.posted_at or request.requested_at
-    point = RestorePoint(
+    started_at = run.first_posted_at or run.posted_at or request.requested_at
+    return RestorePoint(
         name=request.backup_name,
         service=request.service,
         source=request.source,
@@ -72,16 +87,18 @@ def _verify(request: BackupRequest, prepared: Prepared, polls: int, ports: Ports
         size_bytes=blob.size_bytes,
         sha256=blob.sha256,
         etag=blob.etag,
+        scheduled_at=request.scheduled_at,
         requested_at=request.requested_at,
         started_at=started_at,
-        ended_at=ended_at,
+        ended_at=run.phase_at,
         verified_at=ports.clock.now(),
-        expires_at=started_at + VALIDITY,
-        polls=polls,
+        expires_at=started_at + min(VALIDITY, dt.timedelta(days=request.validity_days)),
+        polls=run.polls,
         inventory=_summary(request, pair, ports),
-        warnings=warnings,
+        sidecar=_sidecar(request, ports) if prepared.has_sidecar else None,
+        coverage=coverage(prepared.not_read, has_sidecar=prepared.has_sidecar),
+        warnings=tuple(warnings),
     )
-    return done(point=point.to_json())
 
 
 def record_restore_point(verified: dict[str, Any], ports: Ports) -> dict[str, Any]:
@@ -96,6 +113,10 @@ def record_restore_point(verified: dict[str, Any], ports: Ports) -> dict[str, An
 
 def _record(point: RestorePoint, ports: Ports) -> StepResult:
     key = layout.restore_point_key(point.service, point.name)
+    warnings: tuple[str, ...] = ()
+    if not ports.records().exists(key):  # else the manifest is there, perhaps that of another run
+        warnings = _put_manifest(point, ports)
+        point = point.model_copy(update={"warnings": (*point.warnings, *warnings)})
     try:
         ports.records().create(key, point.to_bytes())
     except ConflictError:
@@ -105,11 +126,28 @@ def _record(point: RestorePoint, ports: Ports) -> StepResult:
     telemetry.log(
         telemetry.Event.POINT_RECORDED, run_id=point.run_id, service=point.service, restore_point=point.name
     )
-    return done()
+    return done(warnings=list(warnings))
+
+
+def _put_manifest(point: RestorePoint, ports: Ports) -> tuple[str, ...]:
+    """
+    Put the record's copy beside the backup, from which the catalogue can be rebuilt.
+
+    A backup that worked must not go unrecorded for want of a copy: that is a warning, and returned.
+    """
+    try:
+        backups = ports.backups(point.account, point.container)
+        backups.put(layout.manifest_key(point.name), point.to_bytes())
+    except (AccessError, ConflictError) as err:
+        return (f"its manifest could not be written, so no rebuild would find it: {err.message}",)
+    return ()
 
 
 def _mark_verifying(run_id: str, ports: Ports) -> RunRecord:
     run, etag = ports.runs.read(run_id)
+    if run.phase is RunPhase.ENDED:
+        # a later look: the operation ended some time before it, nobody knows when
+        return run.model_copy(update={"phase_at": ports.clock.now()})
     if run.phase is not RunPhase.VERIFYING:
         run = advance(run, RunPhase.VERIFYING, ports.clock.now())
         replace_run(ports, run, etag)
@@ -126,8 +164,21 @@ def _finish_inventory(request: BackupRequest, ports: Ports) -> tuple[InventoryPa
     records.put(key, pair.to_bytes())
     warnings = [f"not in the inventory: {what}" for what in (*before.not_read, *after.not_read)]
     if has_changed:
-        warnings.append("the configuration changed while the backup ran; it may hold either state")
+        warnings.append(change_warning(before, after))
     return pair, tuple(dict.fromkeys(warnings))
+
+
+def _recent_sizes(request: BackupRequest, ports: Ports) -> list[int]:
+    """Return the sizes of the newest recorded backups of the service, this one left out."""
+    prefix = layout.restore_points_prefix(request.service)
+    points = newest(ports.records(), prefix, RestorePoint, RECENT_MAX + 1)
+    return [point.size_bytes for point in points if point.name != request.backup_name][:RECENT_MAX]
+
+
+def _sidecar(request: BackupRequest, ports: Ports) -> StoredDocument:
+    records = ports.records()
+    key = layout.sidecar_key(request.service, request.backup_name)
+    return StoredDocument(account=records.account, container=records.container, key=key)
 
 
 def _summary(request: BackupRequest, pair: InventoryPair, ports: Ports) -> InventorySummary:

@@ -3,9 +3,8 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from backup_timer import activities, after, before, night, orchestrator
+from backup_timer import activities, after, before, night, night_record, orchestrator
 from shared import settings, wiring
-from shared.start import start_run
 
 bp = df.Blueprint()
 
@@ -15,7 +14,13 @@ bp = df.Blueprint()
 )
 @bp.durable_client_input(client_name="client")
 async def backup_timer(timer: func.TimerRequest, client) -> None:
-    await night.start(client, wiring.ports())
+    await night.start(client, wiring.ports(), settings.read_schedule())
+
+
+@bp.timer_trigger(arg_name="timer", schedule="0 3-53/10 * * * *", run_on_startup=False, use_monitor=True)
+@bp.durable_client_input(client_name="client")
+async def catch_up_night(timer: func.TimerRequest, client) -> None:
+    await night.catch_up(client, wiring.ports(), settings.read_schedule())
 
 
 @bp.orchestration_trigger(context_name="context")
@@ -36,18 +41,12 @@ def plan_night(wish: dict):
 @bp.activity_trigger(input_name="wish")
 @bp.durable_client_input(client_name="client")
 async def start_backup(wish: dict, client):
-    request = activities.backup_request(wish, wiring.ports())
-    word = await start_run(wiring.ports(), client, request)
-    return {
-        "started": word.value,
-        "runId": request.run_id,
-        "instanceId": request.first_record().instance_id,
-    }
+    return await activities.start_backup(wish, client, wiring.ports())
 
 
 @bp.activity_trigger(input_name="night")
 def end_night(night: dict):
-    return activities.end_night(night, wiring.ports())
+    return night_record.end_night(night, wiring.ports())
 
 
 @bp.activity_trigger(input_name="wish")

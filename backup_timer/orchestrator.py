@@ -7,38 +7,38 @@ from collections.abc import Generator
 from typing import Any
 
 from shared.core import fleet
-from shared.core.fleet import LOOKS_PER_GENERATION, FleetState
+from shared.core.fleet import LOOKS_PER_GENERATION, STARTS_PER_GENERATION, FleetState
+from shared.core.glance import glance
+from shared.core.nights import NightWish
 from shared.core.requests import BackupRequest
 from shared.core.runs import Outcome, RunEnd
-from shared.core.steps import StepState, repeat
+from shared.core.steps import Patience, StepState, repeat
 from shared.operation import busy_patience, conclude, ended, insist, operate
 
 
 def back_up_fleet(context: Any) -> Generator[Any, Any, dict[str, Any] | None]:
     """
-    Back up every service of the plan, some at a time, and record the night.
+    Back up many services, some at a time, and record the night.
 
-    Input: {"v": 1, "requestedAt"} at first, FleetState in later generations. Output: NightRecord.
+    Input: NightWish at first, FleetState in later generations. Output: {"night", "words"}.
     """
     data = context.get_input()
-    if "night" not in data:
-        data = yield context.call_activity("plan_night", data)
-    state = FleetState.from_json(data)
+    state = FleetState.from_json(data) if "wish" in data else (yield from _plan(context, data))
+    starts = 0
     for _ in range(LOOKS_PER_GENERATION):
-        for service in fleet.to_start(state):
-            answer = yield from _start(context, state, service)
-            state = fleet.started(state, service, answer, context.current_utc_datetime)
+        state, count = yield from _start_due(context, state)
+        starts += count
         if state.is_over:
-            record = fleet.record(state, context.current_utc_datetime).to_json()
-            written = yield from repeat(context, "end_night", record, insist(context, state.intervals))
-            if written.state is StepState.END:
-                raise RuntimeError(f"the record of night {state.night} could not be written")
-            return record
+            output = yield from _end(context, state)
+            return output
+        context.set_custom_status(glance(state))
+        if starts >= STARTS_PER_GENERATION:
+            break
         wait = dt.timedelta(seconds=state.intervals.follow_s)
         yield context.create_timer(context.current_utc_datetime + wait)
         if state.active:
             looks = yield from _look(context, state)
-            state = fleet.looked(state, looks)
+            state = fleet.looked(state, looks, context.current_utc_datetime)
     context.continue_as_new(state.to_json())
     return None
 
@@ -74,22 +74,67 @@ def _back_up(context: Any, request: BackupRequest) -> Generator[Any, Any, RunEnd
     )
     if recorded.state is StepState.END:
         return ended(request, recorded, polls)
+    prune_warnings = yield from _prune(context, request)
     return RunEnd(
         run_id=request.run_id,
         outcome=Outcome.SUCCEEDED,
         polls=polls,
         restore_point=request.backup_name,
-        warnings=tuple(verified.value["point"]["warnings"]),
+        warnings=(
+            *verified.value["point"]["warnings"],
+            *recorded.value.get("warnings", ()),
+            *prune_warnings,
+        ),
+        changed_while_running=verified.value["point"]["inventory"]["changedWhileRunning"],
     )
 
 
-def _start(context: Any, state: FleetState, service: str) -> Generator[Any, Any, dict[str, Any]]:
-    wish = {"v": 1, "service": service, "requestedAt": state.to_json()["requestedAt"]}
-    try:
-        answer: dict[str, Any] = yield context.call_activity("start_backup", wish)
-    except Exception:  # noqa: BLE001 - a service that cannot be started now must not hold up the others
-        return {"fault": {"code": "StartFailed", "message": "see the log of start_backup"}}
-    return answer
+def _prune(context: Any, request: BackupRequest) -> Generator[Any, Any, tuple[str, ...]]:
+    """Let go what the rules no longer keep, and return warnings: no trouble here is one of the backup."""
+    until = context.current_utc_datetime + dt.timedelta(seconds=request.intervals.catalog_patience_s)
+    wish = {"service": request.service, "runId": request.run_id, "fresh": request.backup_name}
+    patience = Patience(until=until, intervals=request.intervals)
+    pruned = yield from repeat(context, "prune_restore_points", wish, patience)
+    if pruned.state is StepState.END:
+        why = (pruned.fault.message or pruned.fault.code) if pruned.fault else "see the log"
+        return (f"pruning failed: {why}",)
+    return tuple(pruned.value["warnings"])
+
+
+def _plan(context: Any, data: dict[str, Any]) -> Generator[Any, Any, FleetState]:
+    wish = NightWish.from_json(data)
+    until = context.current_utc_datetime + dt.timedelta(seconds=wish.intervals.busy_patience_s)
+    planned = yield from repeat(context, "plan_night", data, Patience(until=until, intervals=wish.intervals))
+    if planned.state is StepState.END:
+        why = planned.fault.message if planned.fault else "see the log of plan_night"
+        raise RuntimeError(f"night {wish.night} could not be planned: {why}")
+    return FleetState.from_json(planned.value["state"])
+
+
+def _start_due(context: Any, state: FleetState) -> Generator[Any, Any, tuple[FleetState, int]]:
+    """Start whoever's turn it is; a busy service gives its place to the next one at once."""
+    now, count = context.current_utc_datetime, 0
+    while count < STARTS_PER_GENERATION and (starts := fleet.to_start(state, now)):
+        calls = [context.call_activity("start_backup", start.to_json()) for start in starts]
+        try:
+            answers = yield context.task_all(calls)
+        except Exception:  # noqa: BLE001 - a worker died with a start in its hands: all of them are asked again
+            fault = {"code": "StartFailed", "message": "see the log of start_backup"}
+            answers = [{"fault": fault}] * len(starts)
+        # counted from when they were asked, so that nobody's turn comes twice here
+        state = fleet.started(state, starts, answers, now)
+        count += len(starts)
+    return state, count
+
+
+def _end(context: Any, state: FleetState) -> Generator[Any, Any, dict[str, Any]]:
+    ended_at = context.current_utc_datetime.isoformat()
+    night = {"v": 1, "state": state.to_json(), "endedAt": ended_at}
+    written = yield from repeat(context, "end_night", night, insist(context, state.intervals))
+    if written.state is StepState.END:
+        why = written.fault.message if written.fault else "see the log of end_night"
+        raise RuntimeError(f"the record of night {state.wish.night} could not be written: {why}")
+    return {"v": 1, **written.value}
 
 
 def _look(context: Any, state: FleetState) -> Generator[Any, Any, list[dict[str, Any]]]:

@@ -9,12 +9,14 @@ from typing import Any
 import azure.functions as func
 
 from operate_http import views
-from shared import http
+from shared import http, roster
+from shared.catalog import read_holds
 from shared.core import layout, names
 from shared.core.errors import DrError, NotFoundError
 from shared.core.ports import Ports
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome, RunPhase, RunRecord
+from shared.core.watching import wish_of
 from shared.instances import DurableClient, InstanceState, instance_state
 from shared.records import newest, read_document
 
@@ -39,20 +41,27 @@ async def get_run(req: func.HttpRequest, client: DurableClient, ports: Ports) ->
         if not names.is_run_id(run_id):
             raise NotFoundError("that is not the id of a run", hint="GET /api/runs lists the newest runs.")
         run, _ = await asyncio.to_thread(ports.runs.read, run_id)
+        now = ports.clock.now()
         if run.phase is not RunPhase.ENDED:
             live = await _live(run, client)
-            if views.is_abandoned(run, live, ports.clock.now()):
+            if views.is_abandoned(run, live, now):
                 run, _ = await asyncio.to_thread(ports.runs.read, run_id)
-                if run.phase is not RunPhase.ENDED:
-                    return _abandoned(run)
-                return await asyncio.to_thread(_final, run, ports)
-            shown = views.progress(run, live, ports.clock.now())
-            location = http.run_url(req.url, run_id)
-            headers = {"Location": location, "Retry-After": str(http.RETRY_AFTER_S)}
-            return http.answer(202, shown, headers)
+            if run.phase is not RunPhase.ENDED:
+                if views.is_abandoned(run, live, now) and wish_of(run) is None:
+                    return _abandoned(run)  # nobody ever takes it up again
+                return _at_work(req, run_id, views.progress(run, live, now))
+        elif not run.is_proven:
+            live = await _live(run, client)
+            if live is not None and live.is_looked_at:
+                return _at_work(req, run_id, views.looked_at(run))
         return await asyncio.to_thread(_final, run, ports)
     except DrError as err:
         return http.failure(err)
+
+
+def _at_work(req: func.HttpRequest, run_id: str, shown: dict[str, Any]) -> func.HttpResponse:
+    headers = {"Location": http.run_url(req.url, run_id), "Retry-After": str(http.RETRY_AFTER_S)}
+    return http.answer(202, shown, headers)
 
 
 async def list_restore_points(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
@@ -66,19 +75,18 @@ async def list_restore_points(req: func.HttpRequest, ports: Ports) -> func.HttpR
 
 
 def _points(wanted: str | None, ports: Ports) -> list[dict[str, Any]]:
-    if wanted is not None and ports.plan.service(wanted) is None:
+    services = roster.members(ports)
+    if wanted is not None and wanted not in {service.name for service in services}:
         raise NotFoundError(f"the plan names no service {wanted}", code="ServiceNotFound")
     now = ports.clock.now()
     shown: list[dict[str, Any]] = []
-    for service in ports.plan.services:
+    for service in services:
         if wanted in {None, service.name}:
             records = ports.records(service.region)
             prefix = layout.restore_points_prefix(service.name)
             points = reversed(newest(records, prefix, RestorePoint, POINTS_SHOWN_MAX))
-            shown += [
-                {**point.to_json(), "ageS": point.age_s(now), "isExpired": point.is_expired(now)}
-                for point in points
-            ]
+            holds = read_holds(records, service.name)
+            shown += [views.restore_point(point, holds, now) for point in points]
     return shown
 
 
@@ -92,13 +100,17 @@ async def _live(run: RunRecord, client: DurableClient) -> views.Live | None:
     """Ask Durable about a run; None while it cannot be asked, and then the record alone is shown."""
     try:
         driver = await instance_state(client, run.instance_id)
-        is_driven = driver.is_running and driver.is_of(run.run_id)
+        is_driven = driver.drives(run.run_id)
         polling: InstanceState | None = None
         if run.phase in {RunPhase.RUNNING, RunPhase.VERIFYING}:
-            polling = await instance_state(client, names.follow_instance(run.run_id))
+            instance_id = names.follow_instance(run.run_id, run.resumes)
+            polling = await instance_state(client, instance_id)
     except Exception:  # noqa: BLE001 - Durable's client raises nothing more precise
         return None
-    return views.Live(is_driven=is_driven, step=_custom(driver), polling=_custom(polling))
+    is_looked_at = driver.looks_at(run.run_id)
+    return views.Live(
+        is_driven=is_driven, is_looked_at=is_looked_at, step=_custom(driver), polling=_custom(polling)
+    )
 
 
 def _custom(state: InstanceState | None) -> dict[str, Any]:
@@ -114,32 +126,37 @@ def _abandoned(run: RunRecord) -> func.HttpResponse:
 
 
 def _final(run: RunRecord, ports: Ports) -> func.HttpResponse:
-    point = _stored_point(run, ports) if run.outcome is Outcome.SUCCEEDED and run.restore_point else None
+    is_good = run.word is Outcome.SUCCEEDED and views.restore_point_name(run)
+    point = _stored_point(run, ports) if is_good else None
     body = views.answer(run, point, _stored_report(run, ports))
-    outcome = run.outcome or Outcome.OUTCOME_UNKNOWN
-    status = views.STATUS_OF_OUTCOME[outcome]
+    word = run.word or Outcome.OUTCOME_UNKNOWN
+    status = views.STATUS_OF_OUTCOME[word]
     if status == 200:
         return http.answer(200, body)
-    code = run.fault.code if run.fault else outcome.value
-    message = f"run {run.run_id} ended as {outcome}"
-    if run.fault:
-        message += f": {run.fault.message or run.fault.code}" + (
-            f" {run.fault.hint}" if run.fault.hint else ""
-        )
+    fault = run.resolution.fault if run.resolution else run.fault
+    message = f"run {run.run_id} ended as {run.outcome}"
+    if run.resolution:
+        message += f", and a later look found that it has {word.value.lower()}"
+    if fault:
+        message += f": {fault.message or fault.code}" + (f". {fault.hint}" if fault.hint else "")
+    if run.last_look and not run.resolution:
+        message += f" Looked at again at {run.last_look.at:%Y-%m-%d %H:%M} UTC: {run.last_look.said}."
     detail = {
-        "code": outcome.value,
+        "code": word.value,
         "target": run.subject.name,
-        "message": f"the word of the run is {outcome}",
+        "message": f"the word of the run is {word}",
     }
+    code = fault.code if fault else word.value
     return http.answer(status, http.envelope(code, message, [detail], run=body))
 
 
 def _stored_point(run: RunRecord, ports: Ports) -> RestorePoint | None:
-    service = ports.plan.service(run.service)
-    if service is None or run.restore_point is None:
+    service = roster.find(ports, run.service)
+    name = views.restore_point_name(run)
+    if service is None or name is None:
         return None
     try:
-        key = layout.restore_point_key(run.service, run.restore_point)
+        key = layout.restore_point_key(run.service, name)
         return read_document(ports.records(service.region), key, RestorePoint)[0]
     except NotFoundError:
         return None

@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from operate_http import calls
+from operate_http import calls, nights, preflight, resolve
 from shared import http, wiring
 from shared.core.errors import DrError
 
@@ -28,9 +28,44 @@ async def get_run(req: func.HttpRequest, client) -> func.HttpResponse:
         return http.failure(err)
 
 
+@bp.route(route="runs/{run_id}/resolve", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def start_resolving(req: func.HttpRequest, client) -> func.HttpResponse:
+    try:
+        return await resolve.start_resolving(req, client, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
 @bp.route(route="restore-points", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def list_restore_points(req: func.HttpRequest) -> func.HttpResponse:
     try:
         return await calls.list_restore_points(req, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="nights", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def list_nights(req: func.HttpRequest, client) -> func.HttpResponse:
+    try:
+        return await nights.list_nights(client, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="nights/{night_id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def get_night(req: func.HttpRequest, client) -> func.HttpResponse:
+    try:
+        return await nights.get_night(req, client, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="preflight", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def show_preflight(req: func.HttpRequest) -> func.HttpResponse:
+    try:
+        return await preflight.show_preflight(req, wiring.ports())
     except DrError as err:  # settings or plan are not usable
         return http.failure(err)

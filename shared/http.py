@@ -9,6 +9,7 @@ from typing import Any
 import azure.functions as func
 
 from shared.core.errors import DrError, FaultsError, TemporaryError
+from shared.findings import FindingsError
 
 RETRY_AFTER_S = 5
 """How soon a caller may ask again for a run; a look costs one blob read."""
@@ -47,12 +48,37 @@ def failure(err: DrError) -> func.HttpResponse:
     return answer(err.http_status, envelope(err.code, text, details), headers)
 
 
+def refusal(err: FindingsError) -> func.HttpResponse:
+    """Return a call that was not accepted as an answer, with each of its faults."""
+    details = [
+        {"code": finding.code, "target": finding.target, "message": finding.message}
+        for finding in err.findings
+    ]
+    message = f"{err.message}: " + "; ".join(finding.message for finding in err.findings)
+    message += f". {err.hint}" if err.hint else ""
+    return answer(err.http_status, envelope(err.code, message, details))
+
+
 def run_url(request_url: str, run_id: str) -> str:
     """
     Return the absolute URL of a run, at the origin that the caller used.
 
     The caller's query is left out: a function key in it must not come back in a header that is logged.
     """
+    return _url(request_url, f"runs/{run_id}")
+
+
+def night_url(request_url: str, night: str) -> str:
+    """Return the absolute URL of a night, as run_url does of a run."""
+    return _url(request_url, f"nights/{night}")
+
+
+def rebuild_url(request_url: str, rebuild_id: str) -> str:
+    """Return the absolute URL of a rebuild of the catalogue, as run_url does of a run."""
+    return _url(request_url, f"catalog/rebuilds/{rebuild_id}")
+
+
+def _url(request_url: str, rest: str) -> str:
     base = request_url.split("?", 1)[0]
     prefix = base[: base.rindex("/api/")] if "/api/" in base else base.rsplit("/", 1)[0]
-    return f"{prefix}/api/runs/{run_id}"
+    return f"{prefix}/api/{rest}"

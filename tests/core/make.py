@@ -9,9 +9,9 @@ from typing import Any
 
 from shared.core import names
 from shared.core.fleet import FleetState
-from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
 from shared.core.lro import Fault, Follow, Operation, OperationStatus, PollState, Submission, SubmissionState
+from shared.core.nights import NightWish
 from shared.core.plan import BackupStorage, SystemAssignedAccess
 from shared.core.polling import FollowState
 from shared.core.requests import BackupRequest, RestoreRequest
@@ -198,14 +198,23 @@ def inventory(entities: Mapping[str, str], **changes: Any) -> Inventory:
     return Inventory(**{"service": service(), "taken_at": NOW, "entities": dict(entities)} | changes)
 
 
+def night_wish(**changes: Any) -> NightWish:
+    """Return the wish of tonight's night."""
+    settings = {
+        "night": names.night_id(NOW),
+        "trigger": "timer",
+        "scheduled_at": NOW,
+        "requested_at": NOW,
+        "begun_at": NOW,
+    }
+    return NightWish(**settings | changes)
+
+
 def fleet(*services: str, concurrency: int = 2, **changes: Any) -> FleetState:
     """Return a night in which all services wait."""
     settings = {
-        "night": "2026-11-23",
-        "requested_at": NOW,
-        "patience_until": after(hours=4),
+        "wish": night_wish(),
         "concurrency": concurrency,
-        "intervals": Intervals(),
         "waiting": services or ("a1", "b1", "c1"),
     }
     return FleetState(**settings | changes)

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from shared.core.guards import Refusal, backup_refusals, describe, known_target, restore_refusals
+from shared.core.guards import (
+    Refusal,
+    api_version_refusals,
+    describe,
+    known_target,
+    region_refusals,
+    restore_refusals,
+    state_refusals,
+    tier_refusals,
+)
 from shared.core.plan import ProtectedService
 from tests.core import make
 
@@ -14,9 +23,19 @@ VERSION = "2024-05-01"
 STANDBY = make.service("contoso-neu", "northeurope")
 
 
-def _backup(api_version: str = VERSION, **state: Any) -> list[str]:
-    found = backup_refusals(make.service_state(**state), make.service(), api_version)
-    return [refusal.guard for refusal in found]
+def _service(api_version: str = VERSION, **state: Any) -> list[Refusal]:
+    """Return what the guards say that backups and restores have in common."""
+    found = make.service_state(**state)
+    return [
+        *tier_refusals(found),
+        *region_refusals(found, make.service()),
+        *api_version_refusals(found, api_version),
+        *state_refusals(found),
+    ]
+
+
+def _said(**state: Any) -> list[str]:
+    return [refusal.guard for refusal in _service(**state)]
 
 
 def _restore(
@@ -29,9 +48,9 @@ def _restore(
 
 
 @pytest.mark.parametrize("tier", ["Developer", "Basic", "Standard", "Premium"])
-def test_the_classic_tiers_have_backup(tier: str) -> None:
+def test_the_classic_tiers_have_said(tier: str) -> None:
     """All four of them pass."""
-    assert _backup(tier=tier) == []
+    assert _said(tier=tier) == []
 
 
 @pytest.mark.parametrize(
@@ -39,12 +58,12 @@ def test_the_classic_tiers_have_backup(tier: str) -> None:
 )
 def test_other_tiers_are_refused(tier: str) -> None:
     """Compared exactly, as the service does."""
-    assert _backup(tier=tier) == ["TierHasBackup"]
+    assert _said(tier=tier) == ["TierHasBackup"]
 
 
 def test_a_service_elsewhere_than_planned_is_refused() -> None:
     """The region decides which app looks after it."""
-    assert _backup(region="francecentral") == ["RegionAsPlanned"]
+    assert _said(region="francecentral") == ["RegionAsPlanned"]
 
 
 @pytest.mark.parametrize(
@@ -60,13 +79,13 @@ def test_a_service_elsewhere_than_planned_is_refused() -> None:
 )
 def test_an_api_version_under_the_services_floor_is_refused(floor: str | None, expected: list[str]) -> None:
     """A service may demand a minimum; the boundary itself passes."""
-    assert _backup(min_api_version=floor) == expected
+    assert _said(min_api_version=floor) == expected
 
 
 @pytest.mark.parametrize("state", ["Failed", "Stopped", "Deleted", "Terminating", "TerminationFailed"])
 def test_a_broken_service_is_not_backed_up(state: str) -> None:
     """What such a backup holds nobody can say."""
-    assert _backup(provisioning_state=state) == ["ServiceUsable"]
+    assert _said(provisioning_state=state) == ["ServiceUsable"]
 
 
 @pytest.mark.parametrize("state", ["Failed", "Deleted"])
@@ -78,12 +97,12 @@ def test_nothing_is_restored_into_a_broken_service(state: str) -> None:
 @pytest.mark.parametrize("state", ["Succeeded", "Updating", "Activating"])
 def test_a_service_that_works_or_will_is_let_pass(state: str) -> None:
     """A transition is waited for, and no reason to refuse."""
-    assert _backup(provisioning_state=state) == []
+    assert _said(provisioning_state=state) == []
 
 
-def test_all_refusals_of_a_backup_are_reported_together() -> None:
+def test_all_refusals_of_a_service_are_reported_together() -> None:
     """None hides another."""
-    found = _backup(tier="Consumption", region="x", min_api_version="2030-01-01", provisioning_state="Failed")
+    found = _said(tier="Consumption", region="x", min_api_version="2030-01-01", provisioning_state="Failed")
 
     assert found == ["TierHasBackup", "RegionAsPlanned", "ApiVersionAllowed", "ServiceUsable"]
 
@@ -136,7 +155,9 @@ def test_every_refusal_says_what_to_do() -> None:
         tier="Consumption", region="x", min_api_version="2030-01-01", provisioning_state="Failed"
     )
     point = make.restore_point(age_days=31)
-    found = backup_refusals(state, make.service(), VERSION)
+    found = _service(
+        tier="Consumption", region="x", min_api_version="2030-01-01", provisioning_state="Failed"
+    )
     found += restore_refusals(point, state, make.service(), VERSION, make.NOW)
 
     assert len(found) == 11

@@ -52,7 +52,8 @@ def test_every_key_is_as_documented() -> None:
         layout.replica_key("contoso", "a"): "replicas/contoso/a.json",
         layout.run_key("r"): "runs/r.json",
         layout.report_key("r"): "evidence/r.json",
-        layout.night_key(make.NOW.date()): "nights/2026-11-23.json",
+        layout.night_key("20261123T020000Z"): "nights/20261123T020000Z.json",
+        layout.open_night_key("20261123T020000Z"): "open-nights/20261123T020000Z.json",
     }
 
     assert list(keys) == list(keys.values())

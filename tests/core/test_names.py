@@ -51,9 +51,10 @@ def test_instance_ids_are_legal_for_durable(service: str, at: dt.datetime, text:
     instances = [
         run_id,
         names.service_instance(text),
-        names.night_instance(at.date()),
+        names.night_instance(names.night_id(at, because=text)),
         names.replication_instance(text, text),
         names.follow_instance(run_id),
+        names.follow_instance(run_id, 9),
     ]
 
     for instance in instances:
@@ -118,7 +119,7 @@ def test_a_text_that_is_no_run_id_is_never_used_as_a_blob_name(text: str) -> Non
 def test_the_same_wish_means_the_same_run() -> None:
     """A timer that fires twice in one night starts nothing new."""
     assert names.run_id("backup", "contoso", make.NOW) == names.run_id("backup", "contoso", make.NOW)
-    assert names.night_instance(make.NOW.date()) == "night-20261123"
+    assert names.night_instance(names.night_id(make.NOW)) == "night-20261123T020000Z"
 
 
 def test_two_causes_in_one_second_are_two_runs() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
-from shared.core.restore_points import LATEST, RestorePoint, choose
+from shared.core.restore_points import LATEST, Covered, RestorePoint, choose, restore_point_schema
 from tests.core import make
 
 POINTS = [make.restore_point(age_days=age) for age in (3, 1, 2)]
@@ -60,3 +64,46 @@ def test_a_record_survives_its_bytes() -> None:
     point = make.restore_point(warnings=("changed",))
 
     assert RestorePoint.from_bytes(point.to_bytes()) == point
+
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "restore-point.schema.json"
+
+
+def test_the_published_schema_of_a_record_is_the_generated_one() -> None:
+    """docs/restore-point.schema.json is what the model says."""
+    assert json.loads(PUBLISHED.read_text(encoding="utf-8")) == restore_point_schema()
+
+
+def test_the_schema_of_a_record_is_a_schema() -> None:
+    """It says which dialect it is written in, and follows it."""
+    jsonschema.Draft202012Validator.check_schema(restore_point_schema())
+
+    assert restore_point_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def _accepts(record: dict[str, Any]) -> bool:
+    return bool(jsonschema.Draft202012Validator(restore_point_schema()).is_valid(record))
+
+
+def test_a_record_fits_its_schema() -> None:
+    """As it is written, with and without what may be null."""
+    full = make.restore_point(coverage=(Covered(what="x", where="nowhere"),), warnings=("odd",))
+
+    assert _accepts(json.loads(full.to_bytes()))
+    assert _accepts(json.loads(make.restore_point().to_bytes()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"v": 2},
+        {"sizeBytes": "many"},
+        {"startedAt": None},
+        {"coverage": [{"what": "x", "where": "elsewhere"}]},
+        {"accessKey": "no"},
+    ],
+    ids=str,
+)
+def test_what_is_no_record_does_not_fit(change: dict[str, Any]) -> None:
+    """Another version, another type, a hole, a place that does not exist, a field too many."""
+    assert not _accepts({**json.loads(make.restore_point().to_bytes()), **change})

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
-from shared.core.runs import TRANSITIONS, Outcome, RunPhase, RunRecord, advance, transitions_diagram
+from shared.core.runs import (
+    TRANSITIONS,
+    Outcome,
+    Resolution,
+    RunEnd,
+    RunPhase,
+    RunRecord,
+    advance,
+    transitions_diagram,
+    word_of,
+)
 from tests.core import make
 
 PAIRS = list(itertools.product(RunPhase, RunPhase))
@@ -112,3 +123,58 @@ def test_a_restore_reads_the_blob_where_it_lies() -> None:
         "back_up_service",
         make.service(),
     )
+
+
+SENT = {"posts": 1, "posted_at": make.NOW}
+
+WORDS = {
+    "unknown, and nothing was sent": ({}, Outcome.OUTCOME_UNKNOWN, Outcome.REFUSED),
+    "unknown, and a POST is on record": (SENT, Outcome.OUTCOME_UNKNOWN, Outcome.OUTCOME_UNKNOWN),
+    "unknown, and it was accepted": (
+        {"operation": make.operation()},
+        Outcome.OUTCOME_UNKNOWN,
+        Outcome.OUTCOME_UNKNOWN,
+    ),
+    "refused, and nothing was sent": ({"resumes": 1}, Outcome.REFUSED, Outcome.REFUSED),
+    "refused at the POST, whose record could not be taken back": (SENT, Outcome.REFUSED, Outcome.REFUSED),
+    "refused after it was taken up, with a POST on record": (
+        {**SENT, "resumes": 1},
+        Outcome.REFUSED,
+        Outcome.OUTCOME_UNKNOWN,
+    ),
+    "failed": ({}, Outcome.FAILED, Outcome.FAILED),
+    "denied": (SENT, Outcome.POLL_DENIED, Outcome.POLL_DENIED),
+    "succeeded": ({**SENT, "resumes": 2}, Outcome.SUCCEEDED, Outcome.SUCCEEDED),
+}
+
+
+@pytest.mark.parametrize(("facts", "ended", "expected"), WORDS.values(), ids=WORDS)
+def test_a_word_says_no_more_than_the_record_bears_out(
+    facts: dict[str, Any], ended: Outcome, expected: Outcome
+) -> None:
+    """Without a POST nothing was changed; after one that is out a check cannot refuse any more."""
+    end = RunEnd(run_id=make.run_id(), outcome=ended)
+
+    assert word_of(make.run(**facts), end) is expected
+
+
+def test_an_operation_that_only_the_orchestration_knows_was_sent() -> None:
+    """The record could not be written after the POST, and the end says what was followed."""
+    end = RunEnd(run_id=make.run_id(), outcome=Outcome.OUTCOME_UNKNOWN, operation=make.operation())
+
+    assert word_of(make.run(), end) is Outcome.OUTCOME_UNKNOWN
+
+
+@pytest.mark.parametrize("first", Outcome)
+def test_which_words_are_proven(first: Outcome) -> None:
+    """Two of the five are not, until a later look finds a proven one."""
+    run = make.run(RunPhase.ENDED, outcome=first)
+    resolved = run.model_copy(update={"resolution": Resolution(outcome=Outcome.FAILED, at=LATER)})
+
+    assert run.is_proven is (first not in {Outcome.POLL_DENIED, Outcome.OUTCOME_UNKNOWN})
+    assert (resolved.is_proven, resolved.word, resolved.outcome) == (True, Outcome.FAILED, first)
+
+
+def test_a_run_at_work_is_not_proven() -> None:
+    """It has no word at all."""
+    assert (make.run().word, make.run().is_proven) == (None, False)

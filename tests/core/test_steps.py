@@ -221,3 +221,18 @@ def test_an_operator_is_shown_what_is_waited_for_and_when_it_is_over() -> None:
     context.play()
 
     assert context.shown == [{"step": "step", "waitingFor": "service is Updating"}, {"step": "step"}]
+
+
+def test_patience_with_what_certainly_started_nothing_may_end_earlier() -> None:
+    """A busy service is given up while a POST of unknown fate would still be waited for."""
+    patience = Patience(until=make.after(hours=8), unsent_until=make.after(hours=4), intervals=Intervals())
+    lost = retry(Fault(code="AnswerLost"), unproven=UNKNOWN)
+
+    assert (patience.end_for(BUSY), patience.end_for(lost)) == (make.after(hours=4), make.after(hours=8))
+
+
+def test_patience_with_what_started_nothing_is_never_the_longer_one() -> None:
+    """The operation's deadline comes first where it is nearer."""
+    patience = Patience(until=make.after(hours=1), unsent_until=make.after(hours=4), intervals=Intervals())
+
+    assert patience.end_for(BUSY) == make.after(hours=1)

@@ -75,6 +75,25 @@ def test_a_second_intention_counts_on() -> None:
     assert (run.phase, run.posts, run.posted_at) == (RunPhase.SUBMITTING, 2, LATER)
 
 
+def test_the_time_of_the_first_post_stays() -> None:
+    """What the operation captured is not older than the first POST, whichever of them it was."""
+    first = intend(make.run(), make.NOW)
+
+    second = intend(first, LATER)
+
+    assert (first.first_posted_at, second.first_posted_at, second.posted_at) == (make.NOW, make.NOW, LATER)
+
+
+def test_the_time_of_a_post_of_an_older_release_is_the_first_ones() -> None:
+    """Its record knows only the last POST."""
+    assert intend(_posted(1), LATER).first_posted_at == make.NOW
+
+
+def test_the_time_of_a_withdrawn_post_is_forgotten_with_it() -> None:
+    """The next POST is the first again."""
+    assert withdraw(intend(make.run(), make.NOW), LATER).first_posted_at is None
+
+
 def test_withdrawing_the_only_post_leaves_no_trace() -> None:
     """It is certain that nothing is on its way, so the next try needs no evidence."""
     run = withdraw(_posted(1), LATER)
@@ -130,7 +149,7 @@ def test_an_answer_changes_run_and_step(
     posts_after: int,
 ) -> None:
     """With an earlier POST of unknown fate no refusal proves that nothing was started."""
-    run, result = after_post(_posted(posts), make.submission(state), LATER, INTERVALS)
+    run, result = after_post(_posted(posts), make.submission(state), LATER)
 
     assert (result.state, result.outcome) == (step, outcome)
     assert (run.phase, run.posts) == (phase, posts_after)
@@ -139,7 +158,7 @@ def test_an_answer_changes_run_and_step(
 
 def test_an_accepted_operation_is_in_record_and_result() -> None:
     """The Location is kept where a crash finds it, and handed on."""
-    run, result = after_post(_posted(), make.submission(S.ACCEPTED), LATER, INTERVALS)
+    run, result = after_post(_posted(), make.submission(S.ACCEPTED), LATER)
 
     assert run.operation == make.operation()
     assert result.value == {"operation": make.operation().to_json()}
@@ -147,25 +166,27 @@ def test_an_accepted_operation_is_in_record_and_result() -> None:
 
 def test_a_completed_operation_is_settled_without_location() -> None:
     """There is nothing to poll."""
-    run, result = after_post(_posted(), make.submission(S.COMPLETED), LATER, INTERVALS)
+    run, result = after_post(_posted(), make.submission(S.COMPLETED), LATER)
 
     assert (run.operation, result.value) == (None, {"settled": True})
 
 
 @pytest.mark.parametrize("posts", [1, 2])
-@pytest.mark.parametrize(("asked", "expected"), [(17, 17), (None, INTERVALS.busy_first_s)])
-def test_a_busy_service_is_asked_again_when_it_says(posts: int, asked: int | None, expected: int) -> None:
-    """Retry-After counts, else our own wait: 409 ServiceLocked comes without one."""
+@pytest.mark.parametrize(("asked", "expected"), [(17, 17), (None, None)])
+def test_a_busy_service_is_asked_again_when_it_says(
+    posts: int, asked: int | None, expected: int | None
+) -> None:
+    """Retry-After counts, else our own growing pauses: 409 ServiceLocked comes without one."""
     answer = make.submission(S.BUSY, retry_after_s=asked)
 
-    assert after_post(_posted(posts), answer, LATER, INTERVALS)[1].retry_after_s == expected
+    assert after_post(_posted(posts), answer, LATER)[1].retry_after_s == expected
 
 
 def test_a_denied_post_names_the_actions_that_are_needed() -> None:
     """The hint says what to give, the fault keeps Azure's code."""
     answer = make.submission(S.DENIED, fault=Fault(code="AuthorizationFailed"))
 
-    fault = after_post(_posted(), answer, LATER, INTERVALS)[1].fault
+    fault = after_post(_posted(), answer, LATER)[1].fault
 
     assert fault is not None
     assert (fault.code, fault.hint) == ("AuthorizationFailed", DENIED_HINT)
@@ -175,6 +196,6 @@ def test_a_busy_service_never_uses_up_the_posts() -> None:
     """A hundred times busy after a lost answer is still one POST of unknown fate."""
     run = _posted(1)
     for _ in range(100):
-        run, _result = after_post(intend(run, LATER), make.submission(S.BUSY), LATER, INTERVALS)
+        run, _result = after_post(intend(run, LATER), make.submission(S.BUSY), LATER)
 
     assert run.posts == 1

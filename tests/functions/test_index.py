@@ -62,11 +62,19 @@ def test_backup_schedule_is_a_setting() -> None:
     assert "0 30 4 * * *" in schedules
 
 
+def test_usage_schedule_is_a_setting() -> None:
+    """The timer of the export has an expression of its own, from USAGE_SCHEDULE."""
+    functions, _ = index({"USAGE_SCHEDULE": "0 15 */6 * * *"})
+
+    assert "0 15 */6 * * *" in [binding.get("schedule") for binding in functions["usage_timer"]]
+    assert "0 15 */6 * * *" not in [binding.get("schedule") for binding in functions["backup_timer"]]
+
+
 def test_no_route_is_anonymous() -> None:
     """Every HTTP route asks for a key; a restore by URL alone would be an open door."""
     routes = [b for bindings in EXPECTED.values() for b in bindings if b["type"] == "httpTrigger"]
 
-    assert len(routes) == 4
+    assert len(routes) == 14
     assert {str(route["authLevel"]).lower() for route in routes} == {"function"}
 
 

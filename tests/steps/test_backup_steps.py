@@ -10,7 +10,6 @@ from backup_timer import activities, after, before
 from run_control.activities import end_run
 from shared.core import layout
 from shared.core.errors import AccessError, ConflictError, UnavailableError
-from shared.core.reports import NightRecord
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome, RunEnd, RunPhase
 from shared.core.steps import StepResult, StepState
@@ -64,15 +63,17 @@ def record(ports, verified):
 
 
 def test_preparing_changes_nothing_but_our_records(ports, request_):
-    """The inventory before is stored, and no POST is sent."""
+    """Sidecar and inventory before are stored, no container is touched, and no POST is sent."""
     result = prepare(ports, request_)
 
     assert (result.state, result.value["tier"]) == (StepState.DONE, "Standard")
     assert ports.arm.posts == []
     written = [key for key, _ in ports.records().written]
     assert [key for key in written if not key.startswith(("runs/", "open-runs/"))] == [
-        layout.inventory_key("contoso", request_.backup_name)
+        layout.sidecar_key("contoso", request_.backup_name),
+        layout.inventory_key("contoso", request_.backup_name),
     ]
+    assert ports.backups("drprimary", "apim-backups").written == []
 
 
 def test_a_service_that_cannot_be_read_now_is_asked_again(ports, request_):
@@ -255,25 +256,6 @@ def test_an_end_that_cannot_be_written_is_repeated(ports, request_):
     states = [StepResult.from_json(end_run(end, ports)).state for _ in range(3)]
 
     assert states == [StepState.RETRY, StepState.RETRY, StepState.DONE]
-
-
-def test_a_night_plans_the_services_of_its_own_region():
-    """The app of a region backs up the primaries there, and no standbys."""
-    wish = {"v": 1, "requestedAt": START.isoformat()}
-    own, other = FakePorts(), FakePorts().in_region("northeurope")
-
-    assert activities.plan_night(wish, own)["waiting"] == ["contoso"]
-    assert activities.plan_night(wish, other)["waiting"] == []
-
-
-def test_the_record_of_a_night_can_be_written_twice(ports):
-    """The same night again is the same record; a storage that is down is asked again."""
-    night = NightRecord(night="2026-11-23", requested_at=START, ended_at=START, services=()).to_json()
-    ports.records().faults["put"].append(BUSY)
-
-    states = [StepResult.from_json(activities.end_night(night, ports)).state for _ in range(3)]
-
-    assert states == [StepState.RETRY, StepState.DONE, StepState.DONE]
 
 
 def test_a_service_that_does_not_stand_at_succeeded_has_no_new_point(ports, request_):

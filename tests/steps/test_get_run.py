@@ -20,7 +20,7 @@ from restore_http.call import start_restore
 from shared.core import layout, names
 from shared.core.errors import UnavailableError
 from shared.core.lro import Fault, Operation
-from shared.core.runs import Outcome, RunPhase, advance
+from shared.core.runs import Outcome, Resolution, RunPhase, advance
 from tests.fakes.clock import START
 from tests.steps.conftest import body_of, put_point, request, run
 from tests.steps.test_start_restore import GOOD
@@ -289,10 +289,27 @@ def test_a_generic_client_sees_a_failure_as_an_error(ports, client):
     assert "RestoreDiffers" in str(caught.value)
 
 
-def test_a_run_that_nothing_drives_any_more_says_so_instead_of_202(ports, client, run_id):
-    """An orchestration that was ended from outside must not be waited for forever."""
+def lose(ports, client, run_id):
+    """End a run's orchestration from outside, some time ago."""
     client.put(ports.runs.read(run_id)[0].instance_id, "Terminated")
     ports.clock.advance(360)
+
+
+def test_a_run_that_nothing_drives_is_202_and_says_so(ports, client, run_id):
+    """The watch takes it up again or ends it, so it is still to be followed."""
+    lose(ports, client, run_id)
+
+    answer = look(ports, client, run_id)
+
+    assert answer.status_code == 202
+    assert "nothing drives this run at present" in body_of(answer)["message"]
+
+
+def test_a_run_that_nobody_can_take_up_says_so_instead_of_202(ports, client, run_id):
+    """Its wish is not on record: it must not be waited for forever."""
+    lose(ports, client, run_id)
+    record, etag = ports.runs.read(run_id)
+    ports.runs.replace(record.model_copy(update={"wish": {}}), etag)
 
     answer = look(ports, client, run_id)
 
@@ -305,6 +322,63 @@ def test_a_run_between_its_record_and_its_start_is_still_202(ports, client, run_
     client.put(ports.runs.read(run_id)[0].instance_id, "Terminated")
 
     assert look(ports, client, run_id).status_code == 202
+
+
+def test_a_run_that_was_taken_up_shows_the_polls_of_its_new_instance(ports, client, run_id):
+    """The former polling may be at work still, and counts for nothing."""
+    move(ports, run_id, RunPhase.SUBMITTING)
+    move(ports, run_id, RunPhase.RUNNING, operation=Operation(location_url="https://x/"), resumes=1)
+    client.put(names.follow_instance(run_id), "Running", custom_status={"polls": 7})
+    client.put(names.follow_instance(run_id, 1), "Running", custom_status={"polls": 2})
+
+    body = body_of(look(ports, client, run_id))
+
+    assert (body["polls"], body["resumes"]) == (2, 1)
+
+
+def resolve(ports, run_id, outcome, **changes):
+    """Write what a later look found beside a run's first word."""
+    record, etag = ports.runs.read(run_id)
+    resolution = Resolution(outcome=outcome, at=ENDED_AT, **changes)
+    ports.runs.replace(record.model_copy(update={"resolution": resolution}), etag)
+
+
+def test_the_later_word_is_the_one_that_is_answered_with(ports, client, run_id):
+    """OutcomeUnknown first, Succeeded later: 200, with both words."""
+    end(ports, run_id, Outcome.OUTCOME_UNKNOWN, "StillRunning")
+    resolve(ports, run_id, Outcome.SUCCEEDED)
+
+    answer = look(ports, client, run_id)
+
+    body = body_of(answer)
+    assert (answer.status_code, body["outcome"], body["word"]) == (200, "OutcomeUnknown", "Succeeded")
+    assert (body["fault"]["code"], body["resolution"]["outcome"]) == ("StillRunning", "Succeeded")
+
+
+def test_a_later_failure_is_answered_with_its_own_fault(ports, client, run_id):
+    """OutcomeUnknown first, Failed later: 422 with the later code, the first fault stays in the run."""
+    end(ports, run_id, Outcome.OUTCOME_UNKNOWN, "StillRunning")
+    resolve(ports, run_id, Outcome.FAILED, fault=Fault(code="RestoreFailed", message="the tier differs"))
+
+    answer = look(ports, client, run_id)
+
+    error = body_of(answer)["error"]
+    assert (answer.status_code, error["code"]) == (422, "RestoreFailed")
+    assert (error["details"][0]["code"], error["run"]["fault"]["code"]) == ("Failed", "StillRunning")
+
+
+def test_the_list_shows_both_words(ports, client, run_id):
+    """In the list as well as alone."""
+    end(ports, run_id, Outcome.POLL_DENIED, "AuthorizationFailed")
+    resolve(ports, run_id, Outcome.SUCCEEDED, restore_point="x.apimbackup")
+
+    (item,) = body_of(run(list_runs(client, ports)))["value"]
+
+    assert (item["outcome"], item["word"], item["restorePointName"]) == (
+        "PollDenied",
+        "Succeeded",
+        "x.apimbackup",
+    )
 
 
 def test_a_waiting_run_says_what_it_waits_for(ports, client, run_id):

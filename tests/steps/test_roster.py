@@ -208,9 +208,7 @@ def test_a_subscription_that_cannot_be_read_keeps_its_members_and_is_named(fault
     answer(ports, subscription=OTHER)
     roster.refresh(ports)
     answer(ports, fault=fault)
-    answer(
-        ports, resource("new", id=resource_id("new").replace(SUBSCRIPTION, OTHER)), subscription=OTHER
-    )
+    answer(ports, resource("new", id=resource_id("new").replace(SUBSCRIPTION, OTHER)), subscription=OTHER)
 
     refreshed = roster.refresh(ports)
 
@@ -328,9 +326,7 @@ def test_two_refreshes_at_a_time_lose_nothing() -> None:
             {
                 "v": 1,
                 "takenAt": "2026-11-23T01:00:00Z",
-                "services": [
-                    {"name": "adatum", "resourceId": resource_id("adatum"), "region": "westeurope"}
-                ],
+                "services": [{"name": "adatum", "resourceId": resource_id("adatum"), "region": "westeurope"}],
             }
         ).encode()
     )

@@ -150,8 +150,8 @@ def test_a_busy_target_is_409_with_a_time_to_come_back(ports, client, point):
     assert list(ports.records().keys(layout.RUNS)) == []
 
 
-def test_a_lost_race_for_the_target_ends_the_record(ports, client, point):
-    """The host refused the second start: the run that was written ends as Refused."""
+def test_a_lost_race_for_the_target_leaves_nothing(ports, client, point):
+    """The host refused the second start: the run that was written down is taken back."""
     instance = names.service_instance(ports.first.standby.resource_id)
 
     async def start_new(*_arguments):
@@ -162,9 +162,9 @@ def test_a_lost_race_for_the_target_ends_the_record(ports, client, point):
 
     answer = call(ports, client, GOOD)
 
-    (record,) = ports.runs.newest(5)
-    assert answer.status_code == 409
-    assert (record.phase, record.outcome) == (RunPhase.ENDED, Outcome.REFUSED)
+    assert (answer.status_code, body_of(answer)["error"]["code"]) == (409, "ServiceBusy")
+    assert ports.runs.newest(5) == []
+    assert ports.runs.open_ids() == []
 
 
 def test_a_host_that_takes_nothing_ends_the_record(ports, client, point):
@@ -176,6 +176,7 @@ def test_a_host_that_takes_nothing_ends_the_record(ports, client, point):
     (record,) = ports.runs.newest(5)
     assert (answer.status_code, body_of(answer)["error"]["code"]) == (503, "StartFailed")
     assert (record.phase, record.outcome) == (RunPhase.ENDED, Outcome.REFUSED)
+    assert ports.runs.open_ids() == []
     assert "the host said 500" not in answer.get_body().decode()
 
 
