@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import Any
 
-from shared import telemetry
+from shared import roster, telemetry
 from shared.core import layout, names
 from shared.core.errors import ConflictError
 from shared.core.ports import Ports
@@ -36,7 +36,7 @@ def choose_replication(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
 
 def _choose(wish: dict[str, Any], ports: Ports) -> StepResult:
     point, _ = read_document(ports.backups(wish["account"], wish["container"]), wish["key"], RestorePoint)
-    service = ports.plan.service(point.service)
+    service = roster.find(ports, point.service)
     if service is None or service.standby is None or service.standby.region != ports.plan.region:
         return _ignored(f"no standby of {point.service} is in {ports.plan.region}")
     if not service.ref.is_same_as(point.source):
@@ -105,7 +105,7 @@ def _just_restored(service: str, own_run_id: str, ports: Ports) -> list[str]:
     found = (pattern.fullmatch(key) for key in ports.records().keys(layout.RUNS))
     ids = [match[1] for match in found if match and match[1] != own_run_id]
     runs = [ports.runs.read(run_id)[0] for run_id in ids[-RUNS_READ_MAX:]]
-    return [run.restore_point for run in runs if run.outcome is Outcome.SUCCEEDED and run.restore_point]
+    return [run.restore_point for run in runs if run.word is Outcome.SUCCEEDED and run.restore_point]
 
 
 def _ignored(reason: str) -> StepResult:

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 from shared.core.documents import Document, Utc
-from shared.core.fleet import LOOKS_PER_GENERATION, LOST_LOOKS_MAX, ActiveRun
+from shared.core.fleet import LOOKS_PER_GENERATION, ActiveRun
 from shared.core.intervals import Intervals, backoff_s
 from shared.core.requests import RestoreRequest
 from shared.core.runs import Outcome
@@ -98,10 +98,12 @@ def _look(context: Any, state: ReplicationState) -> Step:
     answer = yield from _ask(context, "run_states", {"v": 1, "runs": [run.to_json()]})
     look = (answer.get("runs") or [{}])[0]
     if not look.get("end"):
-        lost_looks = 0 if look.get("driven", True) else run.lost_looks + 1
-        if lost_looks >= LOST_LOOKS_MAX:
+        now = context.current_utc_datetime
+        lost_since = None if look.get("driven", True) else run.lost_since or now
+        # until then the watch may have taken it up again
+        if lost_since and now - lost_since >= dt.timedelta(seconds=state.intervals.lost_patience_s):
             return {"outcome": Outcome.OUTCOME_UNKNOWN, "runId": run.run_id}
-        return state.model_copy(update={"run": run.model_copy(update={"lost_looks": lost_looks})})
+        return state.model_copy(update={"run": run.model_copy(update={"lost_since": lost_since})})
     outcome = look["end"]["outcome"]
     if outcome == Outcome.SUCCEEDED:
         # the restore may have used up all patience, and the standby does hold the point

@@ -91,7 +91,7 @@ def verify_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
 
 def _verify(request: RestoreRequest, ports: Ports) -> StepResult:
     run, etag = ports.runs.read(request.run_id)
-    if run.phase is not RunPhase.VERIFYING:
+    if run.phase not in {RunPhase.VERIFYING, RunPhase.ENDED}:  # an ended one is looked at once more
         replace_run(ports, advance(run, RunPhase.VERIFYING, ports.clock.now()), etag)
     target = ports.arm.service_state(request.target)
     if target.is_in_transition:

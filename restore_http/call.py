@@ -7,13 +7,14 @@ import uuid
 
 import azure.functions as func
 
-from restore_http.request import RestoreRefusedError, read_request
+from restore_http.request import read_request
 from shared import http
 from shared.core.errors import DrError, ServiceBusyError, UnavailableError
 from shared.core.lro import Fault
 from shared.core.ports import Ports
 from shared.core.requests import RestoreRequest
 from shared.core.runs import Outcome, RunPhase, advance
+from shared.findings import FindingsError
 from shared.instances import DurableClient
 from shared.start import Started, start_run
 
@@ -34,20 +35,13 @@ async def start_restore(
         request = await asyncio.to_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
         word = await _start(request, client, ports)
         if word is Started.BUSY:
-            await asyncio.to_thread(_close, request, ports, "another run was at work on the service")
             raise ServiceBusyError(
                 f"another run is at work on {request.target.name}; nothing was started",
                 hint="GET /api/runs shows it. Ask again when it has ended.",
                 retry_after_s=60,
             )
-    except RestoreRefusedError as err:
-        details = [
-            {"code": finding.code, "target": finding.target, "message": finding.message}
-            for finding in err.findings
-        ]
-        message = f"{err.message}: " + "; ".join(finding.message for finding in err.findings)
-        message += f". {err.hint}" if err.hint else ""
-        return http.answer(err.http_status, http.envelope(err.code, message, details))
+    except FindingsError as err:
+        return http.refusal(err)
     except DrError as err:
         return http.failure(err)
     location = http.run_url(req.url, request.run_id)
@@ -60,7 +54,7 @@ async def _start(request: RestoreRequest, client: DurableClient, ports: Ports) -
     try:
         return await start_run(ports, client, request)
     except Exception as err:
-        await asyncio.to_thread(_close, request, ports, "the orchestration could not be started")
+        await asyncio.to_thread(_close, request, ports)
         if isinstance(err, DrError):
             raise
         raise UnavailableError(  # Durable's client raises nothing more precise
@@ -70,15 +64,16 @@ async def _start(request: RestoreRequest, client: DurableClient, ports: Ports) -
         ) from err
 
 
-def _close(request: RestoreRequest, ports: Ports, reason: str) -> None:
-    """End the record of a run that was not started; none was written if its service was busy before."""
+def _close(request: RestoreRequest, ports: Ports) -> None:
+    """End the record of a run that Durable did not take; should it begin all the same, it finds its end."""
     try:
         run, etag = ports.runs.read(request.run_id)
         if run.phase is not RunPhase.REQUESTED:
             return  # it was started after all
         now = ports.clock.now()
-        fault = Fault(code="NotStarted", message=reason)
+        fault = Fault(code="NotStarted", message="the orchestration could not be started")
         ended = advance(run, RunPhase.ENDED, now, outcome=Outcome.REFUSED, fault=fault, ended_at=now)
         ports.runs.replace(ended, etag)
+        ports.runs.close(request.run_id)
     except DrError:
         return

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field, ValidationError
 
+from shared import roster
 from shared.core import guards, layout, names
 from shared.core.documents import Value, faults_of
 from shared.core.errors import DrError, NotFoundError, RequestError
@@ -18,6 +18,7 @@ from shared.core.ports import Blobs, Ports
 from shared.core.requests import RestoreRequest
 from shared.core.restore_points import LATEST, RestorePoint, choose
 from shared.core.services import ServiceRef
+from shared.findings import Finding, FindingsError
 from shared.records import newest, read_document
 
 BODY_HINT = (
@@ -38,30 +39,6 @@ class RestoreBody(Value):
     confirm: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One fault of a request: the HTTP status it alone would give, its code, where, and what."""
-
-    status: int
-    code: str
-    target: str
-    message: str
-
-
-class RestoreRefusedError(DrError):
-    """A restore request that was not accepted, with everything that speaks against it."""
-
-    def __init__(self, findings: list[Finding]) -> None:
-        is_malformed = any(finding.code == "RequestInvalid" for finding in findings)
-        super().__init__("the restore was not started", hint=BODY_HINT if is_malformed else "")
-        self.findings = tuple(findings)
-        # malformed before unknown before refused: the caller mends them in this order
-        order = (400, 404, 409)
-        first = min(findings, key=lambda finding: order.index(finding.status))
-        self.code = first.code
-        self.http_status = first.status
-
-
 def read_request(content: bytes, request_id: str, ports: Ports) -> RestoreRequest:
     """
     Turn a body into a wish.
@@ -73,15 +50,15 @@ def read_request(content: bytes, request_id: str, ports: Ports) -> RestoreReques
 
     Raises:
         RequestError: not a JSON object.
-        RestoreRefusedError: everything else, all at once: what is missing or malformed, what is
+        FindingsError: everything else, all at once: what is missing or malformed, what is
             unknown, and what the guards say, as far as the rest of the body lets them be asked.
         TemporaryError, AccessError: the records or the target could not be read.
     """
     wanted, findings = _parse(content)
     name = wanted.get("service")
-    service = ports.plan.service(name) if name else None
+    service = roster.find(ports, name) if name else None
     if name and service is None:
-        known = ", ".join(item.name for item in ports.plan.services[:20])
+        known = ", ".join(item.name for item in roster.members(ports)[:20])
         findings.append(_unknown("ServiceNotFound", "service", f"{name} is not in the plan: {known}"))
     target = _target(service, wanted, ports, findings) if service else None
     point = _point(service, wanted, ports, findings) if service else None
@@ -89,7 +66,9 @@ def read_request(content: bytes, request_id: str, ports: Ports) -> RestoreReques
     if target is not None and point is not None:
         _guard(point, target, ports, findings)
     if findings or service is None or service.standby is None or target is None or point is None:
-        raise RestoreRefusedError(findings)
+        is_malformed = any(finding.code == RequestError.code for finding in findings)
+        hint = BODY_HINT if is_malformed else ""
+        raise FindingsError("the restore was not started", findings, hint=hint)
     return _wish(service, service.standby, target, point, request_id, ports)
 
 

@@ -10,7 +10,7 @@ from shared import telemetry
 from shared.core.errors import NotFoundError, ProtocolError
 from shared.core.fleet import ActiveRun
 from shared.core.ports import Ports
-from shared.core.runs import Outcome, RunEnd, RunPhase, RunRecord, advance
+from shared.core.runs import Outcome, RunEnd, RunPhase, RunRecord, advance, word_of
 from shared.core.steps import StepResult, attempt, done
 from shared.instances import DurableClient, instance_state
 from shared.submit import replace_run
@@ -34,47 +34,68 @@ async def run_states(question: dict[str, Any], client: DurableClient, ports: Por
         # in this order: a run that ends between the two looks is seen as driven, not as lost
         state = await instance_state(client, run.instance_id)
         end = await asyncio.to_thread(_end_of, run.run_id, ports)
-        # all runs of a service share the instance: one that works for another run does not drive this one
-        driven = state.is_running and (state.input is None or state.is_of(run.run_id))
-        looks.append({"runId": run.run_id, "end": end, "driven": driven})
+        looks.append({"runId": run.run_id, "end": end, "driven": state.drives(run.run_id)})
     return {"v": 1, "runs": looks}
 
 
 def end_run(end: dict[str, Any], ports: Ports) -> dict[str, Any]:
-    """Write the word that a run ended in. Idempotent: a run that has ended keeps its first word."""
+    """
+    Write the word that a run ended in. Idempotent: a run that has ended keeps its first word.
+
+    Returns:
+        StepResult; DONE carries {"outcome": the word on record}.
+    """
     return attempt(lambda: _end(RunEnd.from_json(end), ports), unproven=Outcome.OUTCOME_UNKNOWN)
 
 
 def _end(end: RunEnd, ports: Ports) -> StepResult:
     run, etag = ports.runs.read(end.run_id)
-    if run.phase is RunPhase.ENDED:
-        return done()
-    now = ports.clock.now()
-    changes = {
-        "outcome": end.outcome,
-        "fault": end.fault,
-        "polls": end.polls,
-        "operation": end.operation or run.operation,
-        "restore_point": end.restore_point or run.restore_point,
-        "warnings": end.warnings,
-        "ended_at": now,
-    }
-    replace_run(ports, advance(run, RunPhase.ENDED, now, **changes), etag)
-    _log(run, end)
-    return done()
+    return done(outcome=write_end(run, etag, end, ports))
 
 
-def _log(run: RunRecord, end: RunEnd) -> None:
+def write_end(run: RunRecord, etag: str, end: RunEnd, ports: Ports) -> Outcome | None:
+    """
+    Write the word of a run unless it has one, and close its mark if the word needs no proof any more.
+
+    A crash in between leaves a mark, which the watch clears away.
+
+    Returns:
+        The first word on record.
+
+    Raises:
+        TemporaryError: the record has changed since it was read.
+    """
+    if run.phase is not RunPhase.ENDED:
+        now = ports.clock.now()
+        changes = {
+            "outcome": word_of(run, end),
+            "fault": end.fault,
+            "polls": end.polls,
+            "operation": end.operation or run.operation,
+            "restore_point": end.restore_point or run.restore_point,
+            "warnings": end.warnings,
+            "changed_while_running": end.changed_while_running,
+            "ended_at": now,
+        }
+        run = advance(run, RunPhase.ENDED, now, **changes)
+        replace_run(ports, run, etag)
+        _log(run)
+    if run.is_proven:
+        ports.runs.close(run.run_id)
+    return run.outcome
+
+
+def _log(run: RunRecord) -> None:
     telemetry.log(
         telemetry.Event.RUN_ENDED,
-        level=logging.INFO if end.outcome is Outcome.SUCCEEDED else logging.ERROR,
+        level=logging.INFO if run.outcome is Outcome.SUCCEEDED else logging.ERROR,
         run_id=run.run_id,
         kind=run.kind,
         service=run.service,
-        outcome=end.outcome,
-        code=end.fault.code if end.fault else None,
-        message=end.fault.message if end.fault else None,
-        polls=end.polls,
+        outcome=run.outcome,
+        code=run.fault.code if run.fault else None,
+        message=run.fault.message if run.fault else None,
+        polls=run.polls,
     )
 
 
@@ -83,13 +104,15 @@ def _end_of(run_id: str, ports: Ports) -> dict[str, Any] | None:
         run, _ = ports.runs.read(run_id)
     except (NotFoundError, ProtocolError):
         return None  # gone or not readable: one such record must not hide the other runs from the night
-    if run.outcome is None:
+    if run.word is None:
         return None
+    later = run.resolution
     return RunEnd(
         run_id=run.run_id,
-        outcome=run.outcome,
-        fault=run.fault,
+        outcome=run.word,
+        fault=later.fault if later else run.fault,
         polls=run.polls,
-        restore_point=run.restore_point,
+        restore_point=(later.restore_point if later else None) or run.restore_point,
         warnings=run.warnings,
+        changed_while_running=run.changed_while_running,
     ).to_json()

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from shared.core.documents import Value
 
+LATER_LOOK = "resolve_run"
+"""The orchestrator that looks once more at a run that ended without proof."""
+
 RUNNING = frozenset({"Pending", "Running", "Suspended", "ContinuedAsNew"})
 
 
@@ -26,6 +29,8 @@ class InstanceState(Value):
     """How one orchestration instance is; `status` is None when there is none of that id."""
 
     status: str | None
+    name: str | None = None
+    """The orchestrator's."""
     output: Any = None
     custom_status: Any = None
     input: Any = None
@@ -39,6 +44,19 @@ class InstanceState(Value):
         """Whether it still works, or waits to."""
         return self.status in RUNNING
 
+    def drives(self, run_id: str) -> bool:
+        """
+        Whether it is this run that it works on.
+
+        All runs of a service share the instance: one that works for another run does not drive this one.
+        Where its input cannot be seen, it may be this one.
+        """
+        return self.is_running and (self.input is None or self.is_of(run_id))
+
+    def looks_at(self, run_id: str) -> bool:
+        """Whether it is a later look at this run."""
+        return self.is_running and self.name == LATER_LOOK and self.is_of(run_id)
+
 
 async def instance_state(client: DurableClient, instance_id: str) -> InstanceState:
     """Return the state of an instance; one that was purged, or never was, has status None."""
@@ -48,6 +66,7 @@ async def instance_state(client: DurableClient, instance_id: str) -> InstanceSta
     status = getattr(found.runtime_status, "value", found.runtime_status)
     return InstanceState(
         status=str(status),
+        name=getattr(found, "name", None),
         output=found.output,
         custom_status=found.custom_status,
         input=_parsed(found.input_),
@@ -72,8 +91,9 @@ async def start_exclusively(
     Returns:
         Whether it was started, or this very run is at work there already.
     """
-    if (await instance_state(client, instance_id)).is_running:
-        return False
+    state = await instance_state(client, instance_id)
+    if state.is_running:
+        return state.is_of(payload["runId"])
     try:
         await client.start_new(function, instance_id, payload)
     except Exception:

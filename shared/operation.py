@@ -48,7 +48,8 @@ def operate(
         found without a Location; END with the word otherwise, and with `polls` and the `operation`
         followed last if it came to polling.
     """
-    patience = Patience(until=request.deadline_at, intervals=request.intervals)
+    busy = busy_patience(context, request)
+    patience = Patience(until=request.deadline_at, unsent_until=busy.until, intervals=request.intervals)
     began = yield from repeat(context, begin, request.to_json(), patience)
     if began.state is StepState.END:
         return began
@@ -60,10 +61,9 @@ def operate(
         deadline_at=request.deadline_at,
         intervals=request.intervals,
     )
+    instance_id = names.follow_instance(request.run_id, int(began.value.get("resumes", 0)))
     try:
-        answer = yield context.call_sub_orchestrator(
-            "poll_operation", state.to_json(), names.follow_instance(request.run_id)
-        )
+        answer = yield context.call_sub_orchestrator("poll_operation", state.to_json(), instance_id)
     except Exception:  # noqa: BLE001 - Durable raises nothing more precise for a failed sub-orchestration
         fault = Fault(
             code="FollowingStopped",
@@ -107,7 +107,7 @@ def conclude(
     context: Any, request: BackupRequest | RestoreRequest, end_of_run: RunEnd
 ) -> Generator[Any, Any, dict[str, Any]]:
     """
-    Write the word that a run ended in, and return it as the orchestration's output.
+    Write the word that a run ended in, and return the end with the word on record as the output.
 
     Raises:
         RuntimeError: it could not be written within a day; the orchestration fails, which alerts see.
@@ -115,7 +115,8 @@ def conclude(
     written = yield from repeat(context, "end_run", end_of_run.to_json(), insist(context, request.intervals))
     if written.state is StepState.END:
         raise RuntimeError(f"the end of run {request.run_id} could not be recorded: {end_of_run.outcome}")
-    return end_of_run.to_json()
+    word = Outcome(written.value.get("outcome", end_of_run.outcome))
+    return end_of_run.model_copy(update={"outcome": word}).to_json()
 
 
 def _read_end(followed: FollowEnd) -> StepResult:

@@ -13,16 +13,43 @@ from pathlib import Path
 
 from shared.core.errors import ConfigError
 from shared.core.plan import SETTING, AccessKeyAccess, Plan, parse_plan
+from shared.core.schedule import Schedule
+from shared.core.schedule import parse as parse_schedule
 
 BACKUP_SCHEDULE_DEFAULT = "0 0 2 * * *"
+USAGE_SCHEDULE_DEFAULT = "0 30 4 * * *"
 SPEED_MAX = 10_000.0
 QUEUE = "apim-dr-events"
+CHANGES_QUEUE = "apim-dr-changes"
 QUEUE_CONNECTION = "AzureWebJobsStorage"
 
 
 def backup_schedule(environment: Mapping[str, str] = os.environ) -> str:
     """Return the nightly timer's NCRONTAB expression, in UTC."""
     return environment.get("BACKUP_SCHEDULE", "").strip() or BACKUP_SCHEDULE_DEFAULT
+
+
+def usage_schedule(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the NCRONTAB expression of the timer that exports usage data, in UTC."""
+    return environment.get("USAGE_SCHEDULE", "").strip() or USAGE_SCHEDULE_DEFAULT
+
+
+def read_schedule(environment: Mapping[str, str] = os.environ) -> Schedule:
+    """
+    Return when nights are due.
+
+    Raises:
+        ConfigError: BACKUP_SCHEDULE is not readable; names every field that is wrong.
+    """
+    text = backup_schedule(environment)
+    try:
+        return parse_schedule(text)
+    except ValueError as err:
+        raise ConfigError(
+            "the setting BACKUP_SCHEDULE is not usable",
+            faults=[("BACKUP_SCHEDULE", str(err))],
+            hint="docs/settings.md shows the form.",
+        ) from err
 
 
 def read_plan(environment: Mapping[str, str] = os.environ) -> Plan:
@@ -103,7 +130,7 @@ def has_managed_identity(environment: Mapping[str, str] = os.environ) -> bool:
 def faults(environment: Mapping[str, str] = os.environ) -> list[ConfigError]:
     """Return everything that is wrong with the settings, for one report at start."""
     found = []
-    for read in (read_plan, read_speed):
+    for read in (read_plan, read_schedule, read_speed):
         try:
             read(environment)
         except ConfigError as err:

@@ -24,7 +24,7 @@ from shared.core.lro import Fault, read_submission
 from shared.core.ports import Ports
 from shared.core.requests import BackupRequest, RestoreRequest
 from shared.core.runs import Outcome, RunPhase, RunRecord
-from shared.core.steps import StepResult, done, end, fault_of, retry
+from shared.core.steps import StepResult, StepState, done, end, fault_of, retry
 from shared.core.submission import Evidence, Weighed
 
 
@@ -46,13 +46,13 @@ def submit_once(
         look: finds the evidence; called only when a POST of unknown fate is on record.
 
     Returns:
-        DONE with `operation` to poll, or with `settled` when it is over without a Location;
+        DONE with `operation` to poll, or with `settled` when nothing is left to poll, and with `resumes`;
         RETRY while it cannot be told or the service is busy; END with the word.
     """
     before, etag = ports.runs.read(request.run_id)
     earlier = _look_back(ports, request, before, etag, look)
     if earlier is not None:
-        return earlier
+        return _numbered(earlier, before)
     run = submission.intend(before, ports.clock.now())
     etag = replace_run(ports, run, etag)  # another execution of this very step has the right of way
     changed, result = _post(ports, request, action, backup_name, before, run)
@@ -66,7 +66,7 @@ def submit_once(
         message=f"the record could not be written: {unwritten.code}" if unwritten else None,
         posts=changed.posts,
     )
-    return result
+    return _numbered(result, before)
 
 
 def replace_run(ports: Ports, run: RunRecord, etag: str) -> str:
@@ -81,6 +81,13 @@ def replace_run(ports: Ports, run: RunRecord, etag: str) -> str:
         return ports.runs.replace(run, etag)
     except ConflictError as err:
         raise TemporaryError("the run record changed meanwhile", code="Conflict") from err
+
+
+def _numbered(result: StepResult, run: RunRecord) -> StepResult:
+    """Say with it how often the run was taken up again: each time it is followed by another instance."""
+    if result.state is not StepState.DONE:
+        return result
+    return result.model_copy(update={"value": {**result.value, "resumes": run.resumes}})
 
 
 def _keep(ports: Ports, run: RunRecord, etag: str) -> DrError | None:
@@ -108,10 +115,10 @@ def _look_back(
     if run.phase is RunPhase.ENDED:
         fault = run.fault or Fault(code="RunEnded", message="the run had ended before anything was sent")
         return end(run.outcome or Outcome.OUTCOME_UNKNOWN, fault)
+    if run.phase is RunPhase.VERIFYING:  # its end was read, or seen by its effect
+        return done(settled=True)
     if run.operation is not None:
         return done(operation=run.operation.to_json())
-    if run.phase is RunPhase.VERIFYING:
-        return done(settled=True)
     if run.posted_at is None:
         return None
     now = ports.clock.now()
@@ -164,4 +171,4 @@ def _post(
     except ProtocolError as err:
         # accepted, but the Location cannot be trusted: only evidence can tell how it ends
         return run, retry(fault_of(err), unproven=Outcome.OUTCOME_UNKNOWN)
-    return submission.after_post(run, answer, ports.clock.now(), request.intervals)
+    return submission.after_post(run, answer, ports.clock.now())

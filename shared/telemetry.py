@@ -16,6 +16,7 @@ FIELDS = frozenset(
     {
         "run_id", "kind", "service", "target", "trigger", "outcome", "code", "message", "night", "services",
         "restore_point", "reason", "event_id", "posts", "polls", "setting", "instance_id",
+        "report", "day", "days", "rows",
     }
 )  # fmt: skip
 """Nothing else is logged: no bodies, no headers, no URLs with queries."""
@@ -28,14 +29,40 @@ class Event(StrEnum):
     NIGHT_STARTED = "night.started"
     NIGHT_ALREADY_STARTED = "night.already_started"
     NIGHT_ENDED = "night.ended"
+    NIGHT_CAUGHT_UP = "night.caught_up"
     RUN_STARTED = "run.started"
     RUN_SUBMITTED = "run.submitted"
     RUN_ENDED = "run.ended"
+    RUN_RESUMED = "run.resumed"
+    RUN_RESOLVED = "run.resolved"
+    RUN_GIVEN_UP = "run.given_up"
+    WATCH_FAILED = "watch.failed"
     POINT_RECORDED = "restore_point.recorded"
+    POINT_HELD = "restore_point.held"
+    POINT_RELEASED = "restore_point.released"
+    POINT_PRUNED = "restore_point.pruned"
+    POINT_NOT_PRUNED = "restore_point.not_pruned"
+    POINT_REBUILT = "restore_point.rebuilt"
+    PRUNE_FAILED = "prune.failed"
+    CATALOG_REBUILT = "catalog.rebuilt"
     EVENT_IGNORED = "event.ignored"
     EVENT_ACCEPTED = "event.accepted"
     REPLICA_RECORDED = "replica.recorded"
     RECORD_UNREADABLE = "record.unreadable"
+    USAGE_STARTED = "usage.started"
+    USAGE_ALREADY_RUNNING = "usage.already_running"
+    USAGE_DAY_KEPT = "usage.day_kept"
+    USAGE_DAY_MISSING = "usage.day_missing"
+    USAGE_EXPORTED = "usage.exported"
+    USAGE_ENDED = "usage.ended"
+    ROSTER_REFRESHED = "roster.refreshed"
+    ROSTER_NOT_READ = "roster.not_read"
+    ROSTER_LEFT_OUT = "roster.left_out"
+    ROSTER_LEFT = "roster.left"
+    CHANGE_HEARD = "change.heard"
+    CHANGE_IGNORED = "change.ignored"
+    CHANGES_HANDED_OVER = "changes.handed_over"
+    CHANGES_OVER = "changes.over"
 
 
 def log(event: Event, *, level: int = logging.INFO, **fields: object) -> None:

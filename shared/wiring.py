@@ -15,6 +15,7 @@ from shared.adapters.blobs import BlobContainer
 from shared.adapters.clock import SystemClock
 from shared.adapters.identity import Tokens, make_credential
 from shared.adapters.inventory import take_inventory
+from shared.adapters.pace import Pace
 from shared.adapters.runs import RunStore
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
@@ -38,7 +39,8 @@ class Wiring:
         )
         self._credential = self._make_credential()
         tokens = Tokens(self._make_credential, self.plan.endpoints.arm_scope)
-        self.arm = ArmClient(self.plan.endpoints, self.plan.api_version, tokens, self.clock)
+        pace = Pace(speed=settings.read_speed())
+        self.arm = ArmClient(self.plan.endpoints, self.plan.api_version, tokens, self.clock, pace=pace)
         self.runs = RunStore(self.records())
 
     def take_inventory(self, service: ServiceRef) -> Inventory:

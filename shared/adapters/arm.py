@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from shared.adapters import translate
 from shared.adapters.identity import Tokens
+from shared.adapters.pace import Pace
 from shared.core.clouds import Cloud
 from shared.core.errors import NotFoundError, ProtocolError, TemporaryError
 from shared.core.locations import same_origin
@@ -28,6 +29,10 @@ TIMEOUT_S = (10, 60)
 """Connect, read. Azure Resource Manager itself gives up on a provider after 60 s."""
 
 CONNECTIONS = 8
+"""Requests of one inventory at once."""
+
+POOL_SIZE = 8 * CONNECTIONS
+"""Connections that are kept: each activity that a worker runs at once (host.json) may take an inventory."""
 
 PAGES_MAX = 10_000
 """No list is near this; a nextLink that leads in a circle ends here."""
@@ -36,13 +41,17 @@ PAGES_MAX = 10_000
 class ArmClient:
     """The port Arm, for one cloud and one api-version."""
 
-    def __init__(self, cloud: Cloud, api_version: str, tokens: Tokens, clock: Clock) -> None:
+    def __init__(
+        self, cloud: Cloud, api_version: str, tokens: Tokens, clock: Clock, *, pace: Pace | None = None
+    ) -> None:
+        """Make a client; `pace` holds calls back so that one process stays inside Azure's limits."""
         self._cloud = cloud
         self._api_version = api_version
         self._tokens = tokens
         self._clock = clock
+        self._pace = pace or Pace()
         self._session = requests.Session()
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=CONNECTIONS, max_retries=0)
+        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.headers["User-Agent"] = "apim-dr"
 
@@ -102,7 +111,7 @@ class ArmClient:
                 page = self.read_json(url, what)
             except NotFoundError as err:
                 if page_number:  # what was read of it before must not pass for all
-                    raise TemporaryError(f"{what} vanished between two pages") from err
+                    raise TemporaryError(f"{what} vanished between two pages", code="ListChanged") from err
                 raise
             if not isinstance(page, dict) or not isinstance(page.get("value"), list):
                 raise ProtocolError(f"{what} has no value")
@@ -155,6 +164,7 @@ class ArmClient:
         )
         request.url = url  # requests would rewrite escapes, and an operation's URL is opaque
         settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        self._pace.wait(method, url)
         try:
             with self._session.send(
                 request,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
@@ -14,7 +14,7 @@ from azure.storage.blob import ContainerClient, ContentSettings
 
 from shared.adapters.translate import from_storage
 from shared.core.errors import ConflictError, NotFoundError, ProtocolError
-from shared.core.ports import JSON_TYPE, BlobFacts
+from shared.core.ports import JSON_TYPE, BlobFacts, BlobLook
 
 _T = TypeVar("_T")
 
@@ -23,8 +23,6 @@ DOCUMENT_LENGTH_MAX = 64 * 1024 * 1024
 
 CHUNK_LENGTH = 4 * 1024 * 1024
 """Read at once. The SDK's own first piece is 32 MB, of which it holds several copies."""
-
-_JSON = ContentSettings(content_type=JSON_TYPE)
 
 
 class BlobContainer:
@@ -60,6 +58,14 @@ class BlobContainer:
         """Tell whether a blob is there."""
         return self._asked(self._client.get_blob_client(key).exists, key)
 
+    def look(self, key: str) -> BlobLook | None:
+        """Return what a blob's properties show; None if it, or its container, is not there."""
+        try:
+            found = self._asked(self._client.get_blob_client(key).get_blob_properties, key)
+        except NotFoundError:
+            return None
+        return BlobLook(size_bytes=found.size, etag=str(found.etag).strip('"'))
+
     def measure(self, key: str) -> BlobFacts:
         """Read a blob through and say what it is; a blob replaced meanwhile fails as a conflict."""
 
@@ -92,31 +98,43 @@ class BlobContainer:
         with contextlib.suppress(ConflictError):
             self._asked(self._client.create_container, "the container")
 
-    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
-        """Write a blob that must not exist."""
-        self._write(key, content, content_type, overwrite=False)
+    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> str:
+        """Write a blob that must not exist; return its ETag."""
+        return self._write(key, content, content_type, overwrite=False)
 
     def put(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob whether it exists or not."""
         self._write(key, content, content_type, overwrite=True)
 
-    def delete(self, key: str) -> bool:
-        """Delete a blob, with snapshots if it has any; False if it was not there."""
+    def delete(self, key: str, *, etag: str | None = None) -> bool:
+        """Delete a blob, with snapshots if it has any, and only if it has this ETag; False if not there."""
+        condition: dict[str, Any] = {}
+        if etag is not None:
+            unchanged = MatchConditions.IfNotModified
+            condition = {"etag": f'"{etag.strip(chr(34))}"', "match_condition": unchanged}
         try:
             self._asked(
-                lambda: self._client.get_blob_client(key).delete_blob(delete_snapshots="include"), key
+                lambda: self._client.get_blob_client(key).delete_blob(
+                    delete_snapshots="include", **condition
+                ),
+                key,
             )
         except NotFoundError:
             return False
+        except ConflictError:
+            # a condition on a blob that is gone fails as a condition, at least in the emulator
+            if etag is not None and not self.exists(key):
+                return False
+            raise
         return True
 
-    def replace(self, key: str, content: bytes, etag: str) -> str:
+    def replace(self, key: str, content: bytes, etag: str, *, content_type: str = JSON_TYPE) -> str:
         """Write a blob that must still have this ETag; return the new one."""
         answer = self._asked(
             lambda: self._client.get_blob_client(key).upload_blob(
                 content,
                 overwrite=True,
-                content_settings=_JSON,
+                content_settings=ContentSettings(content_type=content_type),
                 etag=etag,
                 match_condition=MatchConditions.IfNotModified,
             ),
@@ -131,14 +149,15 @@ class BlobContainer:
         except AzureError as err:
             raise self._translated(err, f"the list {prefix}") from err
 
-    def _write(self, key: str, content: bytes, content_type: str, *, overwrite: bool) -> None:
+    def _write(self, key: str, content: bytes, content_type: str, *, overwrite: bool) -> str:
         settings = ContentSettings(content_type=content_type)
-        self._asked(
+        answer = self._asked(
             lambda: self._client.get_blob_client(key).upload_blob(
                 content, overwrite=overwrite, content_settings=settings
             ),
             key,
         )
+        return str(answer["etag"])
 
     def _asked(self, call: Callable[[], _T], what: str) -> _T:
         try:

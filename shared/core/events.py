@@ -40,6 +40,20 @@ def read_event(text: str) -> BlobCreated | Ignored:
     Raises:
         ProtocolError: not JSON, or not an event; the message belongs in the poison queue.
     """
+    body = read_envelope(text)
+    kind = str(body.get("eventType") or body.get("type") or "")
+    if kind.lower() != BLOB_CREATED:
+        return Ignored(reason=f"event type {cut(kind)[:80] or 'missing'}")
+    return _read_blob(body)
+
+
+def read_envelope(text: str) -> dict[str, Any]:
+    """
+    Return the event that a message holds: an object, or an array of exactly one.
+
+    Raises:
+        ProtocolError: the message holds something else.
+    """
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as err:
@@ -48,10 +62,7 @@ def read_event(text: str) -> BlobCreated | Ignored:
         body = body[0]
     if not isinstance(body, dict):
         raise ProtocolError("the message is not one Event Grid event")
-    kind = str(body.get("eventType") or body.get("type") or "")
-    if kind.lower() != BLOB_CREATED:
-        return Ignored(reason=f"event type {cut(kind)[:80] or 'missing'}")
-    return _read_blob(body)
+    return body
 
 
 def _read_blob(body: dict[str, Any]) -> BlobCreated:

@@ -28,8 +28,6 @@ from shared.core.runs import Outcome
 LOOKS_PER_GENERATION = 20
 STARTS_PER_GENERATION = 100
 """Each start stands in the history, and the history is read anew at every step."""
-LOST_LOOKS_MAX = 3
-"""So many looks at a run that nothing drives, and a replication gives it up."""
 RETRIES_MAX = 2
 """The service promises nothing about its backups (docs/azure-facts.md, "Backup and restore calls")."""
 
@@ -40,7 +38,6 @@ class ActiveRun(Value):
     service: str
     run_id: str
     instance_id: str
-    lost_looks: int = 0
     since: Utc | None = None
     lost_since: Utc | None = None
     """Since when looks have found nothing that drives it; None while something does."""

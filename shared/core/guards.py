@@ -1,5 +1,7 @@
 """
 Guards: pure checks before a dangerous step. All are run, none hides another, and their answer is data.
+
+Those of one service belong to restores and, in shared/core/preflight.py, to backups as well.
 """
 
 from __future__ import annotations
@@ -24,20 +26,15 @@ class Refusal(Value):
     hint: str = ""
 
 
-def backup_refusals(state: ServiceState, expected: ServiceRef, api_version: str) -> list[Refusal]:
-    """Return why this service cannot be backed up; an empty list means that nothing speaks against it."""
-    return [*_tier(state), *_region(state, expected), *_api_version(state, api_version), *_broken(state)]
-
-
 def restore_refusals(
     point: RestorePoint, target: ServiceState, expected: ServiceRef, api_version: str, now: dt.datetime
 ) -> list[Refusal]:
     """Return why this point must not be restored into this target; empty: nothing speaks against it."""
     found = [
-        *_tier(target),
-        *_region(target, expected),
-        *_api_version(target, api_version),
-        *_broken(target),
+        *tier_refusals(target),
+        *region_refusals(target, expected),
+        *api_version_refusals(target, api_version),
+        *state_refusals(target),
     ]
     if target.tier != point.tier:
         found.append(
@@ -89,7 +86,8 @@ def describe(refusals: Sequence[Refusal]) -> str:
     return "; ".join(f"{refusal.guard}: {refusal.message}" for refusal in refusals)
 
 
-def _tier(state: ServiceState) -> list[Refusal]:
+def tier_refusals(state: ServiceState) -> list[Refusal]:
+    """Refuse a tier without backup and restore."""
     if state.tier in TIERS_WITH_BACKUP:
         return []
     return [
@@ -102,7 +100,8 @@ def _tier(state: ServiceState) -> list[Refusal]:
     ]
 
 
-def _region(state: ServiceState, expected: ServiceRef) -> list[Refusal]:
+def region_refusals(state: ServiceState, expected: ServiceRef) -> list[Refusal]:
+    """Refuse a service that is elsewhere than the plan says."""
     if state.region == expected.region:
         return []
     return [
@@ -115,7 +114,8 @@ def _region(state: ServiceState, expected: ServiceRef) -> list[Refusal]:
     ]
 
 
-def _api_version(state: ServiceState, api_version: str) -> list[Refusal]:
+def api_version_refusals(state: ServiceState, api_version: str) -> list[Refusal]:
+    """Refuse an api-version below the service's own floor."""
     floor = state.min_api_version
     if floor is None or api_version >= floor:
         return []
@@ -129,7 +129,8 @@ def _api_version(state: ServiceState, api_version: str) -> list[Refusal]:
     ]
 
 
-def _broken(state: ServiceState) -> list[Refusal]:
+def state_refusals(state: ServiceState) -> list[Refusal]:
+    """Refuse a service that does not work."""
     if state.provisioning_state not in _BROKEN:
         return []
     return [

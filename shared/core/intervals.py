@@ -21,8 +21,6 @@ class Intervals(Value):
     fault_first_s: int = Field(default=15, ge=1)
     """After the first of several faults of the read; doubles up to fault_max_s."""
     fault_max_s: int = Field(default=300, ge=1)
-    busy_first_s: int = Field(default=60, ge=1)
-    """Between two tries of a POST while somebody else's operation runs and the answer names no time."""
     busy_max_s: int = Field(default=600, ge=1)
     """The longest pause while a replication waits for its standby; pauses double up to it."""
     busy_patience_s: int = Field(default=4 * 3600, ge=1)
@@ -37,6 +35,33 @@ class Intervals(Value):
     """How long an operation may run; real ones have taken almost 5 hours."""
     follow_s: int = Field(default=30, ge=1)
     """Between looks at runs that another orchestration drives."""
+    slot_s: int = Field(default=1800, ge=1)
+    """How long a run counts against the cap of its night; one that takes longer holds up nobody."""
+    retry_failed_s: int = Field(default=1800, ge=1)
+    """Between a backup that Azure failed and the next try in the same night."""
+    lost_patience_s: int = Field(default=900, ge=1)
+    """How long a night waits for a run that nothing drives; until then it may have been taken up again."""
+    abandoned_s: int = Field(default=300, ge=1)
+    """How long nothing may drive a run before it counts as abandoned: longer than any start takes."""
+    stale_restore_s: int = Field(default=3600, ge=1)
+    """After so long without a driver a restore that was not sent yet is not sent any more."""
+    resolve_every_s: int = Field(default=3600, ge=1)
+    """Between two later looks at a run that ended without proof."""
+    resolve_patience_s: int = Field(default=900, ge=1)
+    """How long one later look may keep a service from other runs."""
+    give_up_s: int = Field(default=7 * 24 * 3600, ge=1)
+    """How long a run that ended without proof is looked at again."""
+
+    catalog_patience_s: int = Field(default=900, ge=1)
+    """How long pruning, or rebuilding one service's records, is repeated while storage does not answer."""
+    minute_s: int = Field(default=60, ge=1)
+    """What the plan counts in minutes and hours is waited for in these."""
+    change_look_s: int = Field(default=3600, ge=1)
+    """How long at most until a service with changes is looked at again: its plan may be another one."""
+    change_skew_s: int = Field(default=60, ge=1)
+    """A change counts as contained in a backup that was started so long after it: two clocks are compared."""
+    own_echo_s: int = Field(default=900, ge=1)
+    """How long after a restore of ours the changes of its target are still taken for its own."""
 
     def at_speed(self, speed: float) -> Self:
         """Return the same intervals divided by `speed` (development only), never under 1 s."""

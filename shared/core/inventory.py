@@ -24,6 +24,8 @@ DIGEST_LENGTH = 16
 """Hex digits kept for each entity: enough that an altered entity cannot pass by chance."""
 
 DIFFERENCES_SHOWN_MAX = 50
+CHANGES_NAMED_MAX = 5
+"""In a warning, which is one line; the two inventories hold all of them."""
 
 _UNSTABLE = frozenset(
     {"provisioningState", "createdDate", "registrationDate", "lastModifiedDate", "updatedDate", "lastStatus"}
@@ -153,6 +155,18 @@ def compare(expected: Iterable[Inventory], actual: Inventory) -> tuple[Differenc
             what = "missing" if value is None else "added" if allowed <= {None} else "altered"
             found.append(Difference(entity=name, what=what))
     return tuple(found)
+
+
+def change_warning(before: Inventory, after: Inventory) -> str:
+    """Return in one line how a service differs from what it was before its backup, with some of the names."""
+    found = compare([before], after)
+    shown = ", ".join(f"{one.entity} {one.what}" for one in found[:CHANGES_NAMED_MAX])
+    rest = len(found) - CHANGES_NAMED_MAX
+    more = f" and {rest} more" if rest > 0 else ""
+    return (
+        "the configuration changed while the backup ran; it may hold either state of "
+        f"{len(found)} entities: {shown}{more}"
+    )
 
 
 def _stable(value: Any, service: ServiceRef) -> Any:

@@ -10,8 +10,11 @@ REPLICAS = "replicas/"
 RUNS = "runs/"
 OPEN_RUNS = "open-runs/"
 NIGHTS = "nights/"
+OPEN_NIGHTS = "open-nights/"
 HOLDS = "holds/"
 PRUNED = "pruned/"
+OPEN_PRUNES = "open-prunes/"
+REBUILDS = "rebuilds/"
 USAGE = "usage/"
 CHANGES = "changes/"
 ROSTER = "roster.json"
@@ -50,6 +53,11 @@ def run_key(run_id: str) -> str:
     return f"{RUNS}{run_id}.json"
 
 
+def runs_of_day_prefix(day: dt.date) -> str:
+    """Return what the records of all runs begin with that were wished for on one UTC day."""
+    return f"{RUNS}{day:%Y%m%d}"
+
+
 def open_run_key(run_id: str) -> str:
     """Return the blob name that marks a run as being without a final word."""
     return f"{OPEN_RUNS}{run_id}"
@@ -65,14 +73,54 @@ def hold_key(service: str, name: str) -> str:
     return f"{HOLDS}{service}/{name}.json"
 
 
+def holds_prefix(service: str) -> str:
+    """Return what all holds of one service begin with."""
+    return f"{HOLDS}{service}/"
+
+
 def pruned_key(service: str, name: str) -> str:
     """Return the blob name that says what was pruned, when and why; written before anything is deleted."""
     return f"{PRUNED}{service}/{name}.json"
 
 
+def open_prune_key(service: str, name: str) -> str:
+    """Return the blob name that marks a restore point of which something may still have to be deleted."""
+    return f"{open_prunes_prefix(service)}{name}"
+
+
+def open_prunes_prefix(service: str) -> str:
+    """Return what all marks of one service's unfinished deletions begin with."""
+    return f"{OPEN_PRUNES}{service}/"
+
+
+def rebuild_key(rebuild_id: str) -> str:
+    """Return the blob name of what one rebuild of the catalogue came to."""
+    return f"{REBUILDS}{rebuild_id}.json"
+
+
+def rebuild_part_key(rebuild_id: str, service: str) -> str:
+    """Return the blob name of what one rebuild found for one service."""
+    return f"{rebuild_parts_prefix(rebuild_id)}{service}.json"
+
+
+def rebuild_parts_prefix(rebuild_id: str) -> str:
+    """Return what all parts of one rebuild begin with."""
+    return f"{REBUILDS}{rebuild_id}/"
+
+
 def changes_key(service: str) -> str:
     """Return the blob name of what is known of a service's changes."""
     return f"{CHANGES}{service}.json"
+
+
+def usage_key(service: str, report: str, day: dt.date) -> str:
+    """Return the blob name of one day of one report."""
+    return f"{USAGE}{service}/{report}/{day:%Y-%m-%d}.jsonl.gz"
+
+
+def usage_watermark_key(service: str) -> str:
+    """Return the blob name that says how far the export of a service has come."""
+    return f"{USAGE}{service}/watermark.json"
 
 
 def manifest_key(backup_name: str) -> str:
@@ -85,9 +133,14 @@ def report_key(run_id: str) -> str:
     return f"evidence/{run_id}.json"
 
 
-def night_key(night: dt.date) -> str:
-    """Return the blob name of one night's record."""
-    return f"nights/{night:%Y-%m-%d}.json"
+def night_key(night: str) -> str:
+    """Return the blob name of one night's record, written at its end."""
+    return f"{NIGHTS}{night}.json"
+
+
+def open_night_key(night: str) -> str:
+    """Return the blob name that marks a night as begun and without a record."""
+    return f"{OPEN_NIGHTS}{night}.json"
 
 
 def parse_restore_point_key(key: str) -> tuple[str, str] | None:

@@ -16,6 +16,8 @@ STAMP_FORMAT = "%Y%m%dT%H%M%SZ"
 BACKUP_SUFFIX = ".apimbackup"
 
 _BACKUP = re.compile(r"(?P<service>[a-z][a-z0-9-]*)_(?P<stamp>[0-9]{8}T[0-9]{6}Z)\.apimbackup")
+_NIGHT_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{8})?")
+_REBUILD_ID = re.compile(r"rebuild-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-(backup|restore|replicate)-[a-z][a-z0-9-]*")
 
 
@@ -34,6 +36,17 @@ def backup_name(service: str, wished_at: dt.datetime) -> str:
 def is_own_backup(name: str) -> bool:
     """Tell whether a blob name is one of ours; others are never touched."""
     return _BACKUP.fullmatch(name) is not None
+
+
+def is_backup_of(name: str, service: str) -> bool:
+    """Tell whether a blob name is one of ours, and of this service."""
+    match = _BACKUP.fullmatch(name)
+    return match is not None and match["service"] == service
+
+
+def backups_prefix(service: str) -> str:
+    """Return what the names of all backups of one service begin with, and of no other service."""
+    return f"{service}_"
 
 
 def run_id(kind: str, service: str, wished_at: dt.datetime, *, because: str = "") -> str:
@@ -65,9 +78,26 @@ def service_instance(resource_id: str) -> str:
     return f"svc-{digest(resource_id.lower())[:32]}"
 
 
-def night_instance(night: dt.date) -> str:
+def night_id(at: dt.datetime, *, because: str = "") -> str:
+    """
+    Return the id of a night.
+
+    Args:
+        at: aware UTC; for the timer the occurrence of its schedule, however late it is fired.
+        because: what makes two nights of one second different (a call, an event); empty for the timer,
+            so that every firing for one occurrence means the same night.
+    """
+    return f"{stamp(at)}-{digest(because)[:8]}" if because else stamp(at)
+
+
+def is_night_id(text: str) -> bool:
+    """Tell whether a text could be an id made by night_id; anything else is never used as a blob name."""
+    return _NIGHT_ID.fullmatch(text) is not None
+
+
+def night_instance(night: str) -> str:
     """Return the orchestration instance of one night: a second firing finds the first."""
-    return f"night-{night:%Y%m%d}"
+    return f"night-{night}"
 
 
 def replication_instance(account: str, key: str) -> str:
@@ -75,9 +105,35 @@ def replication_instance(account: str, key: str) -> str:
     return f"rep-{digest(f'{account}/{key}')[:32]}"
 
 
-def follow_instance(of_run: str) -> str:
-    """Return the sub-orchestration instance that follows the operation of one run."""
-    return f"poll-{of_run}"
+def changes_instance(resource_id: str, wait: int) -> str:
+    """
+    Return the orchestration instance that waits with one service's changes.
+
+    Each has a number of its own: one that is just ending cannot hide that another one is needed.
+    """
+    return f"chg-{digest(resource_id.lower())[:32]}-{wait}"
+
+
+def rebuild_id(wished_at: dt.datetime, *, because: str) -> str:
+    """Return the id of one rebuild of the catalogue, which is also its orchestration instance."""
+    return f"rebuild-{stamp(wished_at)}-{digest(because)[:8]}"
+
+
+def is_rebuild_id(text: str) -> bool:
+    """Tell whether a text could be an id made by rebuild_id; anything else is never used as a blob name."""
+    return _REBUILD_ID.fullmatch(text) is not None
+
+
+def follow_instance(of_run: str, resumes: int = 0) -> str:
+    """
+    Return the sub-orchestration instance that follows the operation of one run.
+
+    Args:
+        of_run: its id.
+        resumes: how often the run was taken up again: the former instance may be at work still, and a
+            second one of the same id would not begin.
+    """
+    return f"poll-{of_run}-{resumes}" if resumes else f"poll-{of_run}"
 
 
 def digest(text: str) -> str:

@@ -11,7 +11,7 @@ from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
 from shared.core.plan import BackupStorage, Plan
 from shared.core.response import Response
-from shared.core.runs import RunRecord
+from shared.core.runs import OpenMark, RunRecord
 from shared.core.services import ServiceRef, ServiceState
 
 JSON_TYPE = "application/json"
@@ -92,6 +92,14 @@ class BlobFacts:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobLook:
+    """A blob as its properties show it, without reading it: size in bytes, ETag."""
+
+    size_bytes: int
+    etag: str
+
+
 class Blobs(Protocol):
     """One container. All methods raise AccessError or TemporaryError besides what they name."""
 
@@ -117,6 +125,10 @@ class Blobs(Protocol):
         """Tell whether a blob is there."""
         ...
 
+    def look(self, key: str) -> BlobLook | None:
+        """Return what a blob's properties show; None if it, or its container, is not there."""
+        ...
+
     def measure(self, key: str) -> BlobFacts:
         """Read a blob through, in constant memory, and say what it is. Raises NotFoundError."""
         ...
@@ -125,19 +137,26 @@ class Blobs(Protocol):
         """Return content and ETag of a small blob. Raises NotFoundError."""
         ...
 
-    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
-        """Write a blob that must not exist. Raises ConflictError."""
+    def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> str:
+        """Write a blob that must not exist; return its ETag. Raises ConflictError."""
         ...
 
     def put(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob whether it exists or not."""
         ...
 
-    def delete(self, key: str) -> bool:
-        """Delete a blob; False if it was not there."""
+    def delete(self, key: str, *, etag: str | None = None) -> bool:
+        """
+        Delete a blob; False if it was not there.
+
+        With an ETag, in quotation marks or not, only the blob that still has it is deleted.
+
+        Raises:
+            ConflictError: it has another ETag, or storage does not let it go (a lease, immutability).
+        """
         ...
 
-    def replace(self, key: str, content: bytes, etag: str) -> str:
+    def replace(self, key: str, content: bytes, etag: str, *, content_type: str = JSON_TYPE) -> str:
         """Write a blob that must still have this ETag; return the new one. Raises ConflictError."""
         ...
 
@@ -149,8 +168,8 @@ class Blobs(Protocol):
 class Runs(Protocol):
     """The run records of this app's region."""
 
-    def create(self, run: RunRecord) -> bool:
-        """Write a run that must not exist; False if it did, and then nothing was written."""
+    def create(self, run: RunRecord) -> str | None:
+        """Write a run that must not exist, and return its ETag; None if it did: nothing was written."""
         ...
 
     def read(self, run_id: str) -> tuple[RunRecord, str]:
@@ -165,16 +184,28 @@ class Runs(Protocol):
         """Return the newest runs, newest first."""
         ...
 
-    def discard(self, run_id: str) -> None:
-        """Take back a run that this very call created and that nothing was started for."""
+    def discard(self, run_id: str, etag: str) -> None:
+        """Take back a run that nothing was started for, unless anybody has written it since this ETag."""
+        ...
+
+    def ids_since(self, at: dt.datetime) -> list[str]:
+        """Return the ids of all runs that were wished for at this time or later, oldest first."""
         ...
 
     def open_ids(self) -> list[str]:
-        """Return the ids of all runs without a final word: under way, abandoned, or not settled."""
+        """Return the ids of all runs without a final word: under way, abandoned, or without proof."""
         ...
 
-    def close(self, run_id: str) -> None:
-        """Take a run off the list of open ones. Idempotent."""
+    def mark(self, run_id: str) -> tuple[OpenMark, str] | None:
+        """Return what is kept beside an open run, with its ETag; None if the run is not open any more."""
+        ...
+
+    def note(self, run_id: str, seen_at: dt.datetime, etag: str) -> None:
+        """Write down when an open run was seen, unless its mark has changed since this ETag."""
+        ...
+
+    def close(self, run_id: str, etag: str | None = None) -> None:
+        """Take a run off the list of open ones, unless its mark changed since the ETag. Idempotent."""
         ...
 
 

@@ -65,6 +65,10 @@ TRANSITIONS: dict[RunPhase, frozenset[RunPhase]] = {
 }
 
 
+PROVEN = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.REFUSED})
+"""Words that no later look changes."""
+
+
 class Resolution(Value):
     """What a later look at a run without proof found. The run's first word stays beside it."""
 
@@ -72,6 +76,13 @@ class Resolution(Value):
     at: Utc
     fault: Fault | None = None
     restore_point: str | None = None
+
+
+class Look(Value):
+    """When a run without proof was looked at last, and why its word stayed what it was."""
+
+    at: Utc
+    said: str
 
 
 class RunRecord(Document):
@@ -91,14 +102,21 @@ class RunRecord(Document):
     """POSTs that may have reached Azure Resource Manager."""
     posted_at: Utc | None = None
     """When the last of them was about to be sent; None while it is certain that none is on its way."""
+    first_posted_at: Utc | None = None
+    """When the first of them was: whatever the operation captured is not older than that."""
     operation: Operation | None = None
     polls: int = 0
     restore_point: str | None = None
     outcome: Outcome | None = None
     fault: Fault | None = None
     warnings: tuple[str, ...] = ()
+    changed_while_running: bool = False
+    """Whether a backup's service was found changed at its end: the plan may ask for one more."""
     ended_at: Utc | None = None
     resolution: Resolution | None = None
+    last_look: Look | None = None
+    resumes: int = 0
+    """How often it was taken up again after its orchestration was lost."""
     wish: dict[str, Any] = Field(default_factory=dict)
     """The request as its orchestration got it, so that a run that nothing drives can be taken up again."""
 
@@ -108,9 +126,21 @@ class RunRecord(Document):
         return self.resolution.outcome if self.resolution else self.outcome
 
     @property
+    def is_proven(self) -> bool:
+        """Whether it has a word that no later look changes."""
+        return self.word in PROVEN
+
+    @property
     def is_under_way(self) -> bool:
         """Whether a POST of this run was accepted, or may have been."""
         return self.operation is not None or self.posted_at is not None
+
+
+class OpenMark(Document):
+    """What is kept beside a run without a final word, so that it is found without reading all runs."""
+
+    seen_at: Utc | None = None
+    """When it was last seen to be driven or looked after; None: not since it was written down."""
 
 
 class RunEnd(Document):
@@ -124,6 +154,7 @@ class RunEnd(Document):
     """What was followed last, if anything was: its URL may have moved since the POST."""
     restore_point: str | None = None
     warnings: tuple[str, ...] = ()
+    changed_while_running: bool = False
 
 
 def advance(run: RunRecord, phase: RunPhase, at: dt.datetime, **changes: Any) -> RunRecord:
@@ -136,6 +167,21 @@ def advance(run: RunRecord, phase: RunPhase, at: dt.datetime, **changes: Any) ->
     if phase not in TRANSITIONS[run.phase] and (phase is not run.phase or phase is RunPhase.ENDED):
         raise ValueError(f"a run does not go from {run.phase} to {phase}")
     return run.model_copy(update={"phase": phase, "phase_at": at, **changes})
+
+
+def word_of(run: RunRecord, end: RunEnd) -> Outcome:
+    """
+    Return the word that a run ends in, as far as its record bears it out.
+
+    Where the record proves that no POST was ever on its way, nothing was changed, whatever stopped the
+    run. And a run that was taken up again after a POST is not refused by a check that now says no.
+    """
+    was_sent = run.is_under_way or end.operation is not None
+    if end.outcome is Outcome.OUTCOME_UNKNOWN and not was_sent:
+        return Outcome.REFUSED
+    if end.outcome is Outcome.REFUSED and was_sent and run.resumes:
+        return Outcome.OUTCOME_UNKNOWN
+    return end.outcome
 
 
 def transitions_diagram() -> str:

@@ -59,6 +59,13 @@ def check_resource_id(text: str) -> str:
     return text
 
 
+def split_resource_id(text: str) -> tuple[str, str] | None:
+    """Return the ARM id of the service that a resource is or lies under, and what follows it, or None."""
+    match = _ARM_ID.match(text)
+    below = text[match.end() :] if match else ""
+    return (match[0], below) if match and below[:1] in {"", "/"} else None
+
+
 def canonical_region(text: str) -> str:
     """Return `westeurope` for `West Europe`: ARM accepts the first form and answers with the second."""
     return re.sub(r"\s+", "", text).lower()

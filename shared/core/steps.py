@@ -62,6 +62,14 @@ class Patience(Document):
 
     until: Utc
     intervals: Intervals
+    unsent_until: Utc | None = None
+    """How long one may be that has certainly started nothing, if that is shorter."""
+
+    def end_for(self, result: StepResult) -> dt.datetime:
+        """Return when patience with such a result ends."""
+        if self.unsent_until is not None and result.outcome is Outcome.REFUSED:
+            return min(self.until, self.unsent_until)
+        return self.until
 
 
 def done(**value: Any) -> StepResult:
@@ -135,13 +143,14 @@ def repeat(
                 context.set_custom_status({"step": activity})
             return result
         now = context.current_utc_datetime
-        if now >= patience.until:
+        until = patience.end_for(result)
+        if now >= until:
             return _given_up(result)
         pause = backoff_s(tries, patience.intervals.fault_first_s, patience.intervals.fault_max_s)
         at = now + dt.timedelta(seconds=result.retry_after_s or pause)
         # what an operator is shown meanwhile
         context.set_custom_status({"step": activity, "waitingFor": _in_short(result.fault)})
-        yield context.create_timer(min(at, patience.until))
+        yield context.create_timer(min(at, until))
         tries += 1
 
 

@@ -59,7 +59,15 @@ def weigh(run: RunRecord, evidence: Evidence, now: dt.datetime, intervals: Inter
 
 def intend(run: RunRecord, now: dt.datetime) -> RunRecord:
     """Return the run as written just before the POST is sent."""
-    return advance(run, RunPhase.SUBMITTING, now, posted_at=now, posts=run.posts + 1)
+    first_posted_at = run.first_posted_at or run.posted_at or now
+    return advance(
+        run,
+        RunPhase.SUBMITTING,
+        now,
+        posted_at=now,
+        first_posted_at=first_posted_at,
+        posts=run.posts + 1,
+    )
 
 
 def withdraw(run: RunRecord, now: dt.datetime) -> RunRecord:
@@ -70,7 +78,7 @@ def withdraw(run: RunRecord, now: dt.datetime) -> RunRecord:
     """
     if run.posts > 1:
         return advance(run, run.phase, now, posts=run.posts - 1)
-    return advance(run, RunPhase.REQUESTED, now, posted_at=None, posts=run.posts - 1)
+    return advance(run, RunPhase.REQUESTED, now, posted_at=None, first_posted_at=None, posts=run.posts - 1)
 
 
 def settle(run: RunRecord, now: dt.datetime) -> RunRecord:
@@ -78,9 +86,7 @@ def settle(run: RunRecord, now: dt.datetime) -> RunRecord:
     return advance(run, RunPhase.VERIFYING, now)
 
 
-def after_post(
-    run: RunRecord, submission: Submission, now: dt.datetime, intervals: Intervals
-) -> tuple[RunRecord, StepResult]:
+def after_post(run: RunRecord, submission: Submission, now: dt.datetime) -> tuple[RunRecord, StepResult]:
     """Return the run and the step's result after an answer that could be read."""
     fault = submission.fault or Fault(code="Unclear")
     state = submission.state
@@ -92,10 +98,9 @@ def after_post(
     if state is SubmissionState.UNCLEAR:
         return run, retry(fault, unproven=Outcome.OUTCOME_UNKNOWN, after_s=submission.retry_after_s)
     if state is SubmissionState.BUSY:
-        wait_s = submission.retry_after_s or intervals.busy_first_s
-        if run.posts > 1:  # an earlier POST of ours may be what the service is busy with
-            return withdraw(run, now), retry(fault, unproven=Outcome.OUTCOME_UNKNOWN, after_s=wait_s)
-        return withdraw(run, now), retry(fault, unproven=Outcome.REFUSED, after_s=wait_s)
+        # an earlier POST of ours may be what the service is busy with
+        unproven = Outcome.OUTCOME_UNKNOWN if run.posts > 1 else Outcome.REFUSED
+        return withdraw(run, now), retry(fault, unproven=unproven, after_s=submission.retry_after_s)
     is_denied = state is SubmissionState.DENIED
     if is_denied:
         fault = fault.model_copy(update={"hint": DENIED_HINT})

@@ -111,6 +111,18 @@ def test_keys_come_in_order_and_over_pages(container):
     assert list(container.keys("runs/")) == ["runs/1.json", "runs/2.json", "runs/3.json"]
 
 
+def test_a_leased_blob_is_a_conflict_and_stays(azurite, container):
+    """Somebody holds a lease on it: it is not deleted, with its ETag or without."""
+    container.put("leased", b"x")
+    etag = container.look("leased").etag
+    azurite.service("drprimary").get_blob_client(container.container, "leased").acquire_lease()
+
+    for condition in (None, etag):
+        with pytest.raises(ConflictError):
+            container.delete("leased", etag=condition)
+    assert container.exists("leased")
+
+
 def test_a_missing_container_is_not_there(missing):
     """Whether a container is there is an answer, not an error."""
     assert not missing.container_exists()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("shared", "backup_timer", "restore_http", "poll_status", "replicate_event", "operate_http",
-            "run_control", "simulator", "devhost")  # fmt: skip
+PACKAGES = ("shared", "backup_timer", "backup_http", "restore_http", "poll_status", "replicate_event",
+            "change_event", "operate_http", "run_control", "usage_timer", "catalog_keeping", "simulator",
+            "devhost")  # fmt: skip
 
 
 def lint(folder: Path) -> tuple[int, str]:

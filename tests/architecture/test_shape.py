@@ -10,11 +10,15 @@ ROOT = Path(__file__).parents[2]
 APP = (
     "shared",
     "backup_timer",
+    "backup_http",
     "restore_http",
     "poll_status",
     "replicate_event",
+    "change_event",
     "operate_http",
     "run_control",
+    "usage_timer",
+    "catalog_keeping",
 )
 TOOLS = ("simulator", "devhost", "demo", "tools")
 FILE_LINES_MAX = 320
@@ -74,7 +78,7 @@ def test_orchestrators_ask_nothing_that_changes_between_replays() -> None:
 
     found = {str(path): sorted(names_used(tree) & NONDETERMINISTIC) for path, tree in plans}
 
-    assert len(plans) == 6
+    assert len(plans) == 10
     assert {path: names for path, names in found.items() if names} == {}
 
 

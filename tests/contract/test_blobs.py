@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 
 import pytest
 
 from shared.adapters.runs import RunStore
+from shared.core import layout
 from shared.core.errors import ConflictError, NotFoundError
 from shared.core.runs import RunPhase, RunRecord, advance
 from shared.core.services import ServiceRef
@@ -88,6 +90,43 @@ def test_a_blob_is_measured(blobs):
     assert '"' not in facts.etag
 
 
+def test_a_look_shows_what_measuring_would(blobs):
+    """Size and ETag, without the content; None for a blob that is not there."""
+    blobs.put("a", b"content")
+
+    seen, facts = blobs.look("a"), blobs.measure("a")
+    assert (seen.size_bytes, seen.etag) == (facts.size_bytes, facts.etag)
+    assert blobs.look("b") is None
+
+
+def test_a_deleted_blob_is_gone(blobs):
+    """The second deletion finds nothing, which is no error."""
+    blobs.put("a", b"one")
+
+    assert (blobs.delete("a"), blobs.delete("a")) == (True, False)
+    assert not blobs.exists("a")
+
+
+@pytest.mark.parametrize("etag_of", [lambda blobs: blobs.look("a").etag, lambda blobs: blobs.read("a")[1]])
+def test_a_blob_is_deleted_by_its_etag(blobs, etag_of):
+    """With the ETag as a look shows it, or as reading gives it."""
+    blobs.put("a", b"one")
+
+    assert blobs.delete("a", etag=etag_of(blobs))
+    assert not blobs.delete("a", etag='"0x1"')
+
+
+def test_a_blob_with_another_etag_is_not_deleted(blobs):
+    """The same content written anew is another blob: a conflict, and it stays."""
+    blobs.put("a", b"one")
+    stale = blobs.look("a").etag
+    blobs.put("a", b"one")
+
+    with pytest.raises(ConflictError):
+        blobs.delete("a", etag=stale)
+    assert blobs.exists("a")
+
+
 def test_names_are_listed_in_order(blobs):
     """By prefix, in the order of the names."""
     for key in ("p/b", "q/a", "p/a", "p/c/d"):
@@ -106,6 +145,8 @@ def test_a_container_that_is_missing(missing_blobs):
     """Not there; its blobs are neither; writing says so."""
     assert not missing_blobs.container_exists()
     assert not missing_blobs.exists("a")
+    assert missing_blobs.look("a") is None
+    assert not missing_blobs.delete("a")
     for call in (
         lambda: missing_blobs.read("a"),
         lambda: missing_blobs.put("a", b""),
@@ -134,8 +175,10 @@ def test_a_run_is_created_once(blobs):
     runs = RunStore(blobs)
     again = run_of(1).model_copy(update={"service": "other"})
 
-    assert (runs.create(run_of(1)), runs.create(again)) == (True, False)
-    assert runs.read(run_of(1).run_id)[0] == run_of(1)
+    etag = runs.create(run_of(1))
+
+    assert runs.create(again) is None
+    assert runs.read(run_of(1).run_id) == (run_of(1), etag)
 
 
 def test_an_unknown_run_is_not_found(blobs):
@@ -164,3 +207,118 @@ def test_runs_are_listed_newest_first(blobs):
         runs.create(run_of(second))
 
     assert [run.run_id for run in runs.newest(2)] == [run_of(3).run_id, run_of(2).run_id]
+
+
+def test_a_run_is_open_until_it_is_closed(blobs):
+    """Its mark is there with its record, and goes without it."""
+    runs = RunStore(blobs)
+    for second in (2, 1):
+        runs.create(run_of(second))
+    assert runs.open_ids() == [run_of(1).run_id, run_of(2).run_id]
+
+    for _ in range(2):
+        runs.close(run_of(1).run_id)
+
+    assert runs.open_ids() == [run_of(2).run_id]
+    assert runs.read(run_of(1).run_id)[0] == run_of(1)
+
+
+def test_a_run_that_was_closed_is_not_opened_by_its_wish(blobs):
+    """The same wish again writes nothing, and marks nothing."""
+    runs = RunStore(blobs)
+    runs.create(run_of(1))
+    runs.close(run_of(1).run_id)
+
+    assert (runs.create(run_of(1)), runs.open_ids()) == (None, [])
+
+
+def test_a_discarded_run_leaves_nothing(blobs):
+    """Record and mark are gone."""
+    runs = RunStore(blobs)
+    runs.discard(run_of(1).run_id, runs.create(run_of(1)))
+
+    assert list(blobs.keys("")) == []
+
+
+def test_a_run_that_was_written_since_is_not_discarded(blobs):
+    """Somebody else may be starting it: record and mark stay."""
+    runs = RunStore(blobs)
+    etag = runs.create(run_of(1))
+    runs.replace(run_of(1).model_copy(update={"resumes": 1}), etag)
+
+    runs.discard(run_of(1).run_id, etag)
+
+    assert (runs.read(run_of(1).run_id)[0].resumes, runs.open_ids()) == (1, [run_of(1).run_id])
+
+
+def test_a_mark_that_is_set_while_a_run_is_discarded_stays(blobs, monkeypatch):
+    """Somebody writes the run down once more at this moment: the new mark is not the one to delete."""
+    runs = RunStore(blobs)
+    etag = runs.create(run_of(1))
+    delete = type(blobs).delete
+
+    def delete_and_mark(self, key, **condition):
+        done = delete(self, key, **condition)
+        if key == layout.run_key(run_of(1).run_id):
+            runs.create(run_of(1))
+        return done
+
+    monkeypatch.setattr(type(blobs), "delete", delete_and_mark)
+
+    runs.discard(run_of(1).run_id, etag)
+
+    assert runs.open_ids() == [run_of(1).run_id]
+    assert runs.read(run_of(1).run_id)[0] == run_of(1)
+
+
+def test_a_mark_keeps_when_its_run_was_seen(blobs):
+    """Nothing at first; then the time that was noted."""
+    runs = RunStore(blobs)
+    runs.create(run_of(1))
+    mark, etag = runs.mark(run_of(1).run_id)
+    assert mark.seen_at is None
+
+    runs.note(run_of(1).run_id, START, etag)
+
+    assert runs.mark(run_of(1).run_id)[0].seen_at == START
+
+
+def test_a_mark_that_changed_is_neither_noted_nor_closed(blobs):
+    """Who looked before somebody else wrote has nothing to say about what is there now."""
+    runs = RunStore(blobs)
+    runs.create(run_of(1))
+    _, stale = runs.mark(run_of(1).run_id)
+    runs.note(run_of(1).run_id, START, stale)
+
+    runs.note(run_of(1).run_id, START + dt.timedelta(hours=1), stale)
+    runs.close(run_of(1).run_id, stale)
+
+    assert runs.mark(run_of(1).run_id)[0].seen_at == START
+
+
+def test_a_mark_that_is_gone_is_not_made_again_by_a_note(blobs):
+    """A run that ended while it was looked at stays closed."""
+    runs = RunStore(blobs)
+    runs.create(run_of(1))
+    _, etag = runs.mark(run_of(1).run_id)
+    runs.close(run_of(1).run_id)
+
+    runs.note(run_of(1).run_id, START, etag)
+
+    assert (runs.mark(run_of(1).run_id), runs.open_ids()) == (None, [])
+
+
+def test_a_mark_that_cannot_be_read_is_a_mark(blobs):
+    """That it is there says more than what is in it."""
+    blobs.put(layout.open_run_key(run_of(1).run_id), b"?")
+
+    assert RunStore(blobs).mark(run_of(1).run_id)[0].seen_at is None
+
+
+def test_runs_since_a_time_are_named(blobs):
+    """By their ids, which begin with the time; oldest first."""
+    runs = RunStore(blobs)
+    for second in (3, 1, 2):
+        runs.create(run_of(second))
+
+    assert runs.ids_since(START + dt.timedelta(seconds=2)) == [run_of(2).run_id, run_of(3).run_id]

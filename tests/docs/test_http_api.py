@@ -10,11 +10,15 @@ PAGE = docpages.text("docs/http-api.md")
 FOLDERS = (
     "shared",
     "backup_timer",
+    "backup_http",
     "restore_http",
     "poll_status",
     "replicate_event",
+    "change_event",
     "operate_http",
     "run_control",
+    "usage_timer",
+    "catalog_keeping",
 )
 NEVER_ALONE = {"Error", "Temporary", "Permanent"}
 """Codes of base classes; the test below sees to it that nobody raises those without a code of their own."""

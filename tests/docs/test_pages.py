@@ -66,7 +66,7 @@ def test_example_plans_load(example):
     """Every plan in docs/examples is a plan."""
     loaded = settings.read_plan({"DR_PLAN": str(example)})
 
-    assert loaded.services
+    assert loaded.services or loaded.discover
 
 
 @pytest.mark.parametrize("example", BAD, ids=file_name)
@@ -117,11 +117,77 @@ def test_every_field_of_the_plan_is_described():
     assert set() == names - known
 
 
-def test_the_example_with_every_field_has_every_field_of_the_top():
-    """Nothing of the top level is missing from every-field.json."""
-    example = json.loads((EXAMPLES / "every-field.json").read_text())
+def parts_of(node, schema):
+    """Yield the objects that a node of the schema allows, without the references in between."""
+    if "$ref" in node:
+        yield from parts_of(schema["$defs"][node["$ref"].rsplit("/", 1)[-1]], schema)
+    for one in [*node.get("anyOf", []), *node.get("oneOf", [])]:
+        yield from parts_of(one, schema)
+    if isinstance(node.get("items"), dict):
+        yield from parts_of(node["items"], schema)
+    if isinstance(node.get("additionalProperties"), dict):
+        yield from parts_of(node["additionalProperties"], schema)
+    if "properties" in node:
+        yield node
 
-    assert set(plan.plan_schema()["properties"]) == set(example)
+
+def fields_of(part, schema, path=""):
+    """Yield (path, the object it stands in) of every field below an object; paths leave out what repeats."""
+    for name, node in part.get("properties", {}).items():
+        yield f"{path}.{name}", part
+        for inner in parts_of(node, schema):
+            yield from fields_of(inner, schema, f"{path}.{name}")
+
+
+def fields_in(data, schema_paths, path=""):
+    """Return the paths of a plan's fields, named as fields_of names them."""
+    if isinstance(data, list):
+        return {found for item in data for found in fields_in(item, schema_paths, path)}
+    if not isinstance(data, dict):
+        return set()
+    found = set()
+    for name, value in data.items():
+        here = f"{path}.{name}" if f"{path}.{name}" in schema_paths else path  # a region's or a tag's name
+        found |= {here} | fields_in(value, schema_paths, here)
+    return found
+
+
+def test_every_object_of_the_plan_has_a_section_with_a_row_for_each_of_its_fields():
+    """However deep it stands: `quietMinutes` is explained under `afterChanges`, and nowhere else."""
+    page = docpages.section(docpages.text("docs/plan.md"), "Fields")
+    schema = plan.plan_schema()
+    shared_by_all = set(schema["$defs"]["ServiceSettings"]["properties"])
+    missing = set()
+    for path, part in fields_of(schema, schema):
+        *_, title, name = ["", *path.split(".")]
+        if part is schema:
+            missing |= {path} - {f".{heading}" for heading in docpages.headings(page, 3)}
+        elif not (title == "services" and name in shared_by_all):
+            rows = docpages.section(page, title)
+            missing |= set() if f"`{name}`" in rows else {path}
+
+    assert missing == set()
+
+
+def test_the_example_with_every_field_has_every_field_at_every_level():
+    """Nothing is missing from every-field.json; which of the three accesses stands where does not matter."""
+    example = json.loads((EXAMPLES / "every-field.json").read_text())
+    schema = plan.plan_schema()
+    wanted = {path for path, _ in fields_of(schema, schema)}
+    there = fields_in(example, wanted)
+    of_access = re.compile(r".*\.(access\..*)")
+
+    assert {path for path in wanted - there if not of_access.fullmatch(path)} == set()
+    assert {of_access.sub(r"\1", path) for path in wanted if of_access.fullmatch(path)} == {
+        of_access.sub(r"\1", path) for path in there if of_access.fullmatch(path)
+    }
+
+
+def test_the_fleet_in_the_page_is_the_example():
+    """What is shown can be copied: it is the file."""
+    shown = docpages.fenced(docpages.section(docpages.text("docs/plan.md"), "A fleet"), "json")[0]
+
+    assert json.loads((EXAMPLES / "discover.json").read_text()) == json.loads(shown)
 
 
 def test_defaults_in_the_page_are_those_of_the_model():

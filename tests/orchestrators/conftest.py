@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from azure.functions import meta
 
 import function_app
 from backup_timer import activities as backup_activities
 from devhost.testing import InstanceStatus, VirtualHost
 from shared import wiring
 from shared.core import layout, names
+from shared.core.nights import NightWish
 from shared.core.reports import NightRecord
 from shared.core.requests import BackupRequest, RestoreRequest
 from shared.core.restore_points import RestorePoint
@@ -97,15 +99,30 @@ class Stage:
         """Return the run record of a request."""
         return self.ports.runs.read(request.run_id)[0]
 
-    def fleet(self) -> tuple[NightRecord, InstanceStatus]:
-        """Run a whole night and return its record."""
+    def start_night(self, **changes: Any) -> str:
+        """Start the night that is due now, or another one; nothing runs yet. Return its id."""
         now = self.ports.clock.now()
-        instance = names.night_instance(now.date())
-        self.host.start("back_up_fleet", {"v": 1, "requestedAt": now.isoformat()}, instance)
-        done = self.host.run_until_done(instance, LONG)
+        wish = NightWish(
+            night=names.night_id(now),
+            trigger="timer",
+            scheduled_at=now,
+            requested_at=now,
+            begun_at=now,
+            intervals=self.ports.intervals,
+        ).model_copy(update=changes)
+        self.host.start("back_up_fleet", wish.to_json(), names.night_instance(wish.night))
+        return wish.night
+
+    def night_record(self, night: str) -> NightRecord:
+        """Return the record of a night that has ended."""
+        return NightRecord.from_bytes(self.ports.records().read(layout.night_key(night))[0])
+
+    def fleet(self, **changes: Any) -> tuple[NightRecord, InstanceStatus]:
+        """Run a whole night and return its record."""
+        night = self.start_night(**changes)
+        done = self.host.run_until_done(names.night_instance(night), LONG)
         assert done.runtime_status == "Completed", done
-        key = layout.night_key(now.date())
-        return NightRecord.from_bytes(self.ports.records().read(key)[0]), done
+        return self.night_record(night), done
 
     def put_point(self, at: dt.datetime, entities: dict[str, str] | None = None) -> RestorePoint:
         """Back up the first service at a time, as the primary's app would have done, and record the point."""
@@ -130,6 +147,28 @@ class Stage:
     def activities(self) -> list[str]:
         """Return the names of the activities that were called, in order."""
         return [name for name, _ in self.host.calls]
+
+    def fire(self, timer: str) -> None:
+        """Fire one of the app's timers at the present time; what it starts does not run yet."""
+        said = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}
+        self._invoke(timer, meta.Datum(json.dumps(said), "json"))
+
+    def ask(self, method: str, function: str, body: Any = None, **route: str) -> tuple[int, Any]:
+        """Call one of the app's HTTP functions; return status and JSON. What it starts does not run yet."""
+        value = {
+            "method": meta.Datum(method, "string"),
+            "url": meta.Datum("https://dr.example/api/x", "string"),
+            "headers": {},
+            "query": {},
+            "params": {name: meta.Datum(text, "string") for name, text in route.items()},
+            "body": meta.Datum(b"" if body is None else json.dumps(body).encode(), "bytes"),
+        }
+        answer = self._invoke(function, meta.Datum(value, "http")).value
+        return int(answer["status_code"].value), json.loads(answer["body"].value)
+
+    def _invoke(self, name: str, trigger: meta.Datum) -> Any:
+        invoker = self.host._workers.app._invoker
+        return self.host._runner.run(invoker.invoke(invoker._functions[name], trigger))
 
 
 MakeStage = Callable[..., Stage]

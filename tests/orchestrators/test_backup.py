@@ -15,15 +15,16 @@ HOUR = dt.timedelta(hours=1)
 
 
 def test_steps_come_in_their_order(stage):
-    """Prepare, begin, polls, verify, record, end: each once, in this order."""
+    """Prepare, begin, polls, verify, record, prune, end: each once, in this order."""
     run = stage.back_up()
 
     assert run.outcome == Outcome.SUCCEEDED
     steps = list(dict.fromkeys(stage.activities()))
     assert steps == [
-        "prepare_backup", "begin_backup", "poll_once", "verify_backup", "record_restore_point", "end_run",
+        "prepare_backup", "begin_backup", "poll_once", "verify_backup", "record_restore_point",
+        "prune_restore_points", "end_run",
     ]  # fmt: skip
-    assert len(stage.activities()) - stage.activities().count("poll_once") == 5
+    assert len(stage.activities()) - stage.activities().count("poll_once") == 6
 
 
 def test_a_backup_that_succeeded_left_a_restore_point(stage):
@@ -100,7 +101,7 @@ def test_a_missing_container_is_refused_without_a_post(stage):
 
     assert run.outcome == Outcome.REFUSED
     assert "ContainerExists" in run.fault.message
-    assert "Create it" in run.fault.hint
+    assert "az storage container create" in run.fault.hint
     assert stage.ports.arm.posts == []
 
 

@@ -7,9 +7,11 @@ import datetime as dt
 import pytest
 
 from backup_timer import before
+from shared.core import layout
 from shared.core.errors import AccessError, UnavailableError
 from shared.core.lro import Follow
 from shared.core.response import Response
+from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome
 from tests.fakes.arm import HANGS, answered, error, lost_after, lost_before
 from tests.fakes.clock import START
@@ -47,6 +49,18 @@ def test_a_post_lost_before_the_effect_is_sent_again_after_the_grace(stage):
     assert run.outcome == Outcome.SUCCEEDED
     assert len(stage.ports.arm.posts) == run.posts == 2
     assert run.posted_at >= START + dt.timedelta(seconds=stage.ports.intervals.evidence_grace_s)
+
+
+def test_the_start_of_a_backup_is_its_first_post(stage):
+    """Of two POSTs the first may have been the one: age and expiry count from it."""
+    stage.ports.arm.on_post.append(lost_before(LOST))
+
+    run = stage.back_up()
+
+    records = stage.ports.records()
+    point = RestorePoint.from_bytes(records.read(layout.restore_point_key("contoso", run.restore_point))[0])
+    assert (run.first_posted_at, point.started_at) == (START, START)
+    assert run.posted_at > START
 
 
 def test_three_posts_without_trace_are_left_to_a_human(stage):
