@@ -33,9 +33,8 @@ async def start_backups(
         wish, services = await asyncio.to_thread(read_request, content, request_id or uuid.uuid4().hex, ports)
         try:
             has_begun = await begin_night(client, ports, wish)
-        except UnavailableError:
-            # the caller is told that nothing was started, so nothing may begin by itself later
-            await asyncio.to_thread(forget_night, ports, wish.night)
+        except UnavailableError as err:
+            await asyncio.to_thread(_take_back, ports, wish.night, err)
             raise
         if not has_begun:
             raise ConflictError(f"there is a night {wish.night} already; ask again")
@@ -45,3 +44,21 @@ async def start_backups(
         return http.failure(err)
     headers = {"Location": http.night_url(req.url, wish.night), "Retry-After": str(http.RETRY_AFTER_S)}
     return http.answer(202, {"nightId": wish.night, "services": list(services)}, headers)
+
+
+def _take_back(ports: Ports, night: str, err: UnavailableError) -> None:
+    """
+    Take back the mark: the caller is told that nothing was started, so nothing may begin by itself later.
+
+    Raises:
+        UnavailableError: that was not possible either; it says what may come of it.
+    """
+    try:
+        forget_night(ports, night)
+    except DrError as also:
+        raise UnavailableError(
+            f"night {night} was not started now ({err.message}), but it may begin by itself within a day: "
+            f"its mark could not be taken back ({also.message}); GET /api/nights/{night} shows it",
+            hint="Look at that night before you ask again, or the same services are backed up twice.",
+            code="MayStartLater",
+        ) from err

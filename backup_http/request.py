@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from shared import roster
+from shared import body, roster
 from shared.core import names
-from shared.core.documents import Value, faults_of
+from shared.core.documents import Value
 from shared.core.errors import RequestError, cut
 from shared.core.nights import NightWish
 from shared.core.plan import ProtectedService
@@ -74,17 +73,7 @@ def read_request(content: bytes, request_id: str, ports: Ports) -> tuple[NightWi
 
 def _parse(content: bytes) -> tuple[dict[str, Any], list[Finding]]:
     """Return the fields as they were sent, and what is wrong with them, the services apart."""
-    try:
-        data: Any = json.loads(content)
-    except (ValueError, RecursionError) as err:  # UnicodeDecodeError is a ValueError
-        raise RequestError("the body is not JSON", faults=[("$", str(err))], hint=BODY_HINT) from err
-    faults: list[tuple[str, str]] = []
-    try:
-        BackupsBody.model_validate(data, by_alias=True, by_name=False)
-    except ValidationError as err:
-        faults = faults_of(err, data)
-        if not isinstance(data, dict):
-            raise RequestError("the body is not usable", faults=faults, hint=BODY_HINT) from err
+    data, faults = body.read_object(content, BackupsBody, BODY_HINT)
     return data, [_malformed(where, what) for where, what in faults]
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Literal
 
+from backup_timer.night_runs import is_of_night, runs_of_night
 from shared import roster, telemetry
 from shared.core import layout, names
-from shared.core.errors import DrError, NotFoundError, TemporaryError
+from shared.core.errors import DrError, NotFoundError, RefusedError, TemporaryError
 from shared.core.fleet import Finished, FleetState, Start
+from shared.core.fleet_again import took_up
 from shared.core.lro import Fault
 from shared.core.nights import NightWish
 from shared.core.plan import ProtectedService
@@ -18,9 +21,9 @@ from shared.core.requests import BackupRequest
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome
 from shared.core.steps import StepResult, attempt, done, fault_of
-from shared.instances import DurableClient
+from shared.instances import DurableClient, instance_state
 from shared.records import newest
-from shared.start import start_run
+from shared.start import Started, start_run
 
 WARNINGS_MAX = 100
 POINTS_READ_MAX = 3
@@ -34,8 +37,19 @@ def plan_night(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
 
 def _plan(wish: NightWish, ports: Ports) -> StepResult:
     warnings: list[str] = []
+    state = draw(wish, _own(ports, warnings) if wish.services is None else (), ports)
+    if wish.starts > 1:
+        state = took_up(state, runs_of_night(wish, ports, warnings), ports.clock.now())
+    state = state.model_copy(update={"warnings": tuple(warnings[:WARNINGS_MAX])})
+    telemetry.log(
+        telemetry.Event.NIGHT_STARTED, night=wish.night, trigger=wish.trigger, services=len(state.waiting)
+    )
+    return done(state=state.to_json())
+
+
+def draw(wish: NightWish, services: Sequence[ProtectedService], ports: Ports) -> FleetState:
+    """Return a night as it begins: of the services that its wish names, else of these."""
     if wish.services is None:
-        services = _own(ports, warnings)
         named = {service.name: service for service in services}
     else:
         named = {name: found for name in wish.services if (found := roster.find(ports, name))}
@@ -47,18 +61,14 @@ def _plan(wish: NightWish, ports: Ports) -> StepResult:
     refused += [_refused(name, _unknown(name)) for name in wish.services or () if name not in named]
     left_out = {finished.service for finished in refused}
     waiting = tuple(name for name in named if name not in left_out)
-    state = FleetState(
+    return FleetState(
         wish=wish.model_copy(update={"services": None}),
         concurrency=ports.plan.concurrency,
         waiting=waiting,
         ended=tuple(refused),
         again_for=tuple(name for name in waiting if named[name].again_if_changed),
-        warnings=tuple(warnings[:WARNINGS_MAX]),
+        are_named=wish.services is not None,
     )
-    telemetry.log(
-        telemetry.Event.NIGHT_STARTED, night=wish.night, trigger=wish.trigger, services=len(waiting)
-    )
-    return done(state=state.to_json())
 
 
 def _own(ports: Ports, warnings: list[str]) -> tuple[ProtectedService, ...]:
@@ -120,8 +130,14 @@ async def start_backup(wish: dict[str, Any], client: DurableClient, ports: Ports
         if start.look_first and (found := await asyncio.to_thread(_point_of, start, ports)):
             return {"started": "ended", "runId": found.run_id, "instanceId": instance_id}
         word = await start_run(ports, client, request)
+        if word is Started.BUSY and start.look_first:
+            # an earlier start of this night may have had the service all the time
+            state = await instance_state(client, instance_id)
+            if state.is_running and (own := is_of_night(state.input, start)):
+                return {"started": "running", "runId": own, "instanceId": instance_id}
     except DrError as err:
-        return {"fault": fault_of(err).to_json(), "isFinal": isinstance(err, NotFoundError)}
+        is_final = isinstance(err, NotFoundError | RefusedError)
+        return {"fault": fault_of(err).to_json(), "isFinal": is_final}
     except Exception as err:  # noqa: BLE001 - Durable's client raises nothing more precise
         message = f"the run could not be started: {type(err).__name__}"
         return {"fault": Fault(code="StartFailed", message=message).to_json(), "isFinal": False}
@@ -148,10 +164,13 @@ def backup_request(start: Start, ports: Ports) -> BackupRequest:
 
     Raises:
         NotFoundError: neither plan nor discovery knows the service any more.
+        RefusedError: nobody named it, and the plan has paused it, or given it to another app, meanwhile.
     """
     service = roster.find(ports, start.service)
     if service is None:
         raise NotFoundError(_unknown(start.service).message, code="ServiceNotFound")
+    if not start.is_named:
+        _check(service, ports)
     return request_for(
         service,
         start.requested_at,
@@ -160,6 +179,16 @@ def backup_request(start: Start, ports: Ports) -> BackupRequest:
         scheduled_at=start.scheduled_at,
         because="" if start.trigger == "timer" else start.night,
     )
+
+
+def _check(service: ProtectedService, ports: Ports) -> None:
+    """Look at the plan as it is now: hours may lie between the night's beginning and a turn."""
+    if service.is_paused(ports.clock.now()):
+        fault = _paused(service)
+        raise RefusedError(fault.message, hint=fault.hint, code=fault.code)
+    if service.region != ports.plan.region:
+        message = f"{service.name} is in {service.region} now; this is the app of {ports.plan.region}"
+        raise RefusedError(message, hint="The app of that region backs it up.", code="OtherRegion")
 
 
 def request_for(
@@ -177,7 +206,7 @@ def request_for(
         service=service.name,
         source=service.ref,
         storage=service.storage,
-        backup_name=names.backup_name(service.name, requested_at),
+        backup_name=names.backup_name(service.name, requested_at, because=because),
         validity_days=service.validity_days,
         trigger=trigger,
         scheduled_at=scheduled_at,

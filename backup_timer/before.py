@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import survey
+from shared import inventories, survey
 from shared.core import layout, preflight
 from shared.core.documents import Document
 from shared.core.errors import NotFoundError, ProtocolError, ServiceBusyError, UnavailableError
 from shared.core.inventory import InventoryPair
+from shared.core.lro import Fault
 from shared.core.ports import Ports
 from shared.core.preflight_facts import Unseen
 from shared.core.requests import BackupRequest
@@ -31,6 +32,8 @@ class Prepared(Document):
     """Parts of the sidecar that are missing."""
     remarks: tuple[str, ...] = ()
     """What preflight remarked and did not refuse."""
+    inventory_digest: str | None = None
+    """Of the inventory taken before the POST; None if it is lost."""
 
 
 def prepare_backup(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
@@ -47,8 +50,7 @@ def prepare_backup(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
 def _prepare(request: BackupRequest, ports: Ports) -> StepResult:
     run, _ = ports.runs.read(request.run_id)
     if run.is_under_way:
-        taken_up = attempt(lambda: _take_up(request, ports), unproven=Outcome.OUTCOME_UNKNOWN)
-        return StepResult.from_json(taken_up)
+        return _taken_up(request, ports)
     resource = survey.read_service(ports.arm, request.source)
     state = ServiceState.from_resource(resource)
     about = (ports, request.service, request.source, request.storage, resource)
@@ -66,7 +68,25 @@ def _prepare(request: BackupRequest, ports: Ports) -> StepResult:
         return end(Outcome.REFUSED, fault)
     if not facts.has_container:  # missing, and the plan says that it is to be made, or it were refused
         ports.backups(request.storage.account, request.storage.container).create_container()
+    if _was_sent(request, ports):
+        return _taken_up(request, ports)
+    if (taken := _taken(request, ports)) is not None:
+        return end(Outcome.REFUSED, taken)
     return _store(request, state, resource, preflight.remarks(checks, request.service), ports)
+
+
+def _taken(request: BackupRequest, ports: Ports) -> Fault | None:
+    """Return why nothing may be written under the name of this backup: no run of ours has sent a POST yet."""
+    backups = ports.backups(request.storage.account, request.storage.container)
+    key = layout.restore_point_key(request.service, request.backup_name)
+    if ports.records().exists(key):
+        what = f"the record {key} exists already"
+    elif backups.exists(request.backup_name):
+        what = f"the blob {request.storage.container}/{request.backup_name} exists already"
+    else:
+        return None
+    hint = "It belongs to another run, and was left as it is. Ask for the backup again: it gets another name."
+    return Fault(code="BackupExists", message=what, hint=hint)
 
 
 def _store(
@@ -76,7 +96,12 @@ def _store(
     remarks: tuple[str, ...],
     ports: Ports,
 ) -> StepResult:
-    """Keep what stands beside the backup. The inventory, which costs most, is taken last and only once."""
+    """
+    Keep what stands beside the backup. The inventory, which costs most, is taken last.
+
+    That takes minutes, and another execution of the step may have been faster: what stands beside a backup
+    that was sent is left alone.
+    """
     sidecar = Sidecar(
         service=request.service,
         source=request.source,
@@ -89,31 +114,57 @@ def _store(
     )
     records = ports.records()
     records.put(layout.sidecar_key(request.service, request.backup_name), sidecar.to_bytes())
-    inventory = ports.take_inventory(request.source)
     key = layout.inventory_key(request.service, request.backup_name)
+    inventory = inventories.take(ports, request.source, layout.part_key(key), "before")
+    if _was_sent(request, ports):
+        return _taken_up(request, ports)
     records.put(key, InventoryPair(before=inventory).to_bytes())
-    return done(**_prepared(sidecar).to_json())
+    return done(**_prepared(sidecar, inventory.digest).to_json())
+
+
+def _was_sent(request: BackupRequest, ports: Ports) -> bool:
+    return ports.runs.read(request.run_id)[0].is_under_way
+
+
+def _taken_up(request: BackupRequest, ports: Ports) -> StepResult:
+    result = attempt(lambda: _take_up(request, ports), unproven=Outcome.OUTCOME_UNKNOWN)
+    return StepResult.from_json(result)
 
 
 def _take_up(request: BackupRequest, ports: Ports) -> StepResult:
     """Return what an earlier execution of the step found, before the POST."""
     key = layout.sidecar_key(request.service, request.backup_name)
     try:
-        return done(**_prepared(read_document(ports.records(), key, Sidecar)[0]).to_json())
+        sidecar = read_document(ports.records(), key, Sidecar)[0]
+        return done(**_prepared(sidecar, _stored_digest(request, ports)).to_json())
     except (NotFoundError, ProtocolError):
         tier = ports.arm.service_state(request.source).tier
         remark = "what preflight found is lost, and so is the sidecar: it could not be read again"
-        lost = Prepared(tier=tier, api_version=ports.arm.api_version, remarks=(remark,))
+        lost = Prepared(
+            tier=tier,
+            api_version=ports.arm.api_version,
+            remarks=(remark,),
+            inventory_digest=_stored_digest(request, ports),
+        )
         return done(**lost.to_json())
 
 
-def _prepared(sidecar: Sidecar) -> Prepared:
+def _stored_digest(request: BackupRequest, ports: Ports) -> str | None:
+    key = layout.inventory_key(request.service, request.backup_name)
+    try:
+        return read_document(ports.records(), key, InventoryPair)[0].before.digest
+    except (NotFoundError, ProtocolError):
+        return None
+
+
+def _prepared(sidecar: Sidecar, inventory_digest: str | None) -> Prepared:
     return Prepared(
         tier=sidecar.tier,
         api_version=sidecar.api_version,
         has_sidecar=True,
         not_read=sidecar.missing,
         remarks=sidecar.remarks,
+        inventory_digest=inventory_digest,
     )
 
 

@@ -6,9 +6,13 @@ import asyncio
 import datetime as dt
 import logging
 
-from shared import telemetry
+from backup_timer.activities import WARNINGS_MAX, draw
+from backup_timer.night_record import end_night
+from backup_timer.night_runs import runs_of_night
+from shared import roster, telemetry
 from shared.core import layout, names
-from shared.core.errors import ProtocolError
+from shared.core.errors import DrError, ProtocolError
+from shared.core.fleet_again import given_up, took_up
 from shared.core.nights import STARTS_MAX, NightWish
 from shared.core.ports import Ports
 from shared.core.schedule import EARLY, Schedule
@@ -26,6 +30,8 @@ from shared.nights import (
 GRACE = dt.timedelta(minutes=5)
 """How long an occurrence is left to the timer itself."""
 
+ENDED_BADLY = frozenset({"Failed", "Terminated", "Canceled"})
+
 WORTHWHILE = dt.timedelta(days=1)
 """How long a night that somebody asked for is started again after it was cut off."""
 
@@ -34,7 +40,8 @@ async def start(client: DurableClient, ports: Ports, schedule: Schedule) -> None
     """
     Start the night that is due; a second firing of one occurrence finds the first and does nothing.
 
-    One that was cut off is started again, as often as the timer is fired.
+    One that was cut off is started again, as often as the timer is fired, and its record, if the catch-up
+    has written one for it, is written anew at its end.
     """
     now = ports.clock.now()
     due = schedule.newest(now + EARLY) or now.replace(microsecond=0)
@@ -42,6 +49,10 @@ async def start(client: DurableClient, ports: Ports, schedule: Schedule) -> None
     found = await find_night(client, ports, wish.night)
     if found.standing is Standing.CUT_OFF:
         await resume_night(client, ports, found.mark or wish, found.instance.status)
+        return
+    if found.standing is Standing.ENDED and found.instance.status in ENDED_BADLY:
+        await resume_night(client, ports, found.mark or wish, found.instance.status)
+        await asyncio.to_thread(ports.records().delete, layout.night_key(wish.night))
         return
     if found.standing is Standing.UNHEARD_OF and await begin_night(client, ports, wish):
         return
@@ -68,6 +79,8 @@ async def catch_up(client: DurableClient, ports: Ports, schedule: Schedule) -> N
         elif found.mark and _is_worthwhile(found, found.mark, due, now):
             await resume_night(client, ports, found.mark, found.instance.status)
             _log(found.mark, f"it was cut off: {found.instance.status or 'it never began'}")
+        elif found.mark and found.standing is Standing.CUT_OFF:
+            await asyncio.to_thread(_give_up, found.mark, now, ports)
     if due is not None and due == schedule.newest(now - GRACE):
         await _start_missed(client, ports, schedule, due)
 
@@ -86,6 +99,27 @@ async def _start_missed(client: DurableClient, ports: Ports, schedule: Schedule,
         return
     if await begin_night(client, ports, wish):
         _log(wish, "it was missed")
+
+
+def _give_up(wish: NightWish, now: dt.datetime, ports: Ports) -> None:
+    """
+    Write the record of a night that is not started again, once its runs have their words.
+
+    They get them without it: whoever drives a run, or the watch, sees to that. Not later than a day after
+    the night was begun the record says of them what is known.
+    """
+    try:
+        services = roster.own_primaries(ports) if wish.services is None else ()
+        state = draw(wish, services, ports)
+        warnings: list[str] = []
+        state = took_up(state, runs_of_night(wish, ports, warnings), now)
+        if state.active and now - wish.begun_at < WORTHWHILE:
+            return
+        warnings.append("the night was cut off and not started again; this is what its runs came to")
+        state = given_up(state).model_copy(update={"warnings": tuple(warnings[:WARNINGS_MAX])})
+        end_night({"state": state.to_json(), "endedAt": now.isoformat()}, ports)
+    except DrError as err:  # the next look tries again, and the other nights are not held up by this one
+        telemetry.log(telemetry.Event.RECORD_UNREADABLE, level=logging.ERROR, message=err.message)
 
 
 def _wish(due: dt.datetime, ports: Ports) -> NightWish:

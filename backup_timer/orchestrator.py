@@ -85,7 +85,8 @@ def _back_up(context: Any, request: BackupRequest) -> Generator[Any, Any, RunEnd
             *recorded.value.get("warnings", ()),
             *prune_warnings,
         ),
-        changed_while_running=verified.value["point"]["inventory"]["changedWhileRunning"],
+        # null, which is not known, asks for no further backup
+        changed_while_running=bool((verified.value["point"]["inventory"] or {}).get("changedWhileRunning")),
     )
 
 

@@ -6,16 +6,28 @@ import datetime as dt
 import logging
 from typing import Any
 
-from catalog_keeping.pruning import Pruning
+from catalog_keeping.pruning import Pruning, open_prunes
 from shared import roster, telemetry
 from shared.catalog import read_catalog
+from shared.core import layout
 from shared.core.documents import Document
 from shared.core.errors import ProtocolError
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
-from shared.core.retention import Catalog, Verdict, is_ours, is_usable, newest_first, plan_prune
+from shared.core.retention import (
+    Catalog,
+    Verdict,
+    is_ours,
+    is_usable,
+    newest_first,
+    plan_prune,
+    why_mostly_missing,
+)
 from shared.core.runs import Outcome
 from shared.core.steps import StepResult, StepState, attempt, done
+
+CLOCKS_APART_MAX = dt.timedelta(hours=2)
+"""The record was written by this run, minutes ago; each day that a clock is ahead costs a day of points."""
 
 
 class PruneWish(Document):
@@ -55,16 +67,19 @@ def prune_restore_points(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
 
 def _prune(wish: PruneWish, ports: Ports) -> StepResult:
     service = roster.find(ports, wish.service)
-    if service is None or service.retention is None:
+    if service is None:
+        return done(pruned=[], left=0, warnings=[])
+    if service.retention is None and not open_prunes(service.name, ports.records(service.region)):
         return done(pruned=[], left=0, warnings=[])
     reading = read_catalog(service, ports)
-    if reading.catalog.faults:
+    trouble = reading.catalog.why_incomplete or why_mostly_missing(service, reading.catalog)
+    if trouble:
         raise ProtocolError(
-            f"nothing was deleted: {reading.catalog.why_incomplete}",
+            f"nothing was deleted: {trouble}",
             hint="Mend or remove the records that are named; see docs/retention.md.",
         )
     now = ports.clock.now()
-    reason = _why_not(reading.catalog, wish, service, now)
+    reason = _why_not(reading.catalog, wish, service, now) or _why_no_time(service, wish.fresh, ports)
     if reason:
         return done(pruned=[], left=0, warnings=[f"nothing was pruned: {reason}"])
     work = Pruning(service, wish.run_id, ports, reading)
@@ -91,3 +106,17 @@ def _why_not(catalog: Catalog, wish: PruneWish, service: ProtectedService, now: 
     if not is_usable(fresh, catalog, now):
         return f"{wish.fresh} is not usable"
     return ""
+
+
+def _why_no_time(service: ProtectedService, fresh: str, ports: Ports) -> str:
+    """Return why our clock cannot be believed, or an empty string: storage has one, too."""
+    seen = ports.records(service.region).look(layout.restore_point_key(service.name, fresh))
+    if seen is None:
+        return f"the record of {fresh} has vanished"
+    now = ports.clock.now()
+    if abs(now - seen.modified_at) <= CLOCKS_APART_MAX:
+        return ""
+    return (
+        f"the app's clock says {now:%Y-%m-%d %H:%M} UTC, and storage says that the record of {fresh} was "
+        f"written at {seen.modified_at:%Y-%m-%d %H:%M} UTC: they should be minutes apart"
+    )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import json
 import uuid
 from typing import Annotated, Any, TypeVar
 
 import azure.functions as func
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from catalog_keeping.pruning import DELETIONS_MAX
-from shared import http, roster, telemetry
+from catalog_keeping.pruning import DELETIONS_MAX, fence
+from shared import body, http, roster, telemetry
 from shared.catalog import read_catalog
 from shared.core import layout, names
-from shared.core.documents import Value, faults_of
+from shared.core.documents import Value
 from shared.core.errors import (
+    ConflictError,
     DrError,
     NotFoundError,
     ProtocolError,
@@ -109,7 +109,8 @@ async def start_rebuild(
     except DrError as err:
         return http.failure(err)
     headers = _follow(req, record.rebuild_id)
-    return http.answer(202, {"rebuildId": record.rebuild_id, "services": list(record.services)}, headers)
+    shown = {key: record.to_json()[key] for key in ("rebuildId", "services", "warnings")}
+    return http.answer(202, shown, headers)
 
 
 async def get_rebuild(req: func.HttpRequest, client: DurableClient, ports: Ports) -> func.HttpResponse:
@@ -164,19 +165,31 @@ def _hold(req: func.HttpRequest, ports: Ports) -> Hold:
         hold = Hold(service=service.name, name=name, reason=reason, held_at=ports.clock.now())
         records.put(key, hold.to_bytes())
         telemetry.log(telemetry.Event.POINT_HELD, service=service.name, restore_point=name)
-    # a run that prunes writes its mark first and looks for holds then: one of us sees the other
-    is_going = records.exists(layout.open_prune_key(service.name, name))
-    if not records.exists(layout.restore_point_key(service.name, name)):
+    if not _is_safe(service.name, name, records):
         records.delete(key)
         raise _unknown_point(service.name, name)
-    if is_going:
+    return hold
+
+
+def _is_safe(service: str, name: str, records: Blobs) -> bool:
+    """
+    Tell whether a point that was held a moment ago is there, and stays; False: it is gone.
+
+    A run that prunes writes its mark first and looks for holds then, so one of us sees the other. If we
+    see its mark, it may have looked before we wrote: with the record fenced it cannot delete it any more.
+    """
+    key = layout.restore_point_key(service, name)
+    if not records.exists(layout.open_prune_key(service, name)):
+        return records.exists(key)
+    try:
+        return fence(records, key)
+    except ConflictError as err:
         raise ServiceBusyError(
             f"{name} is being pruned at this moment; the hold is written, but may have come too late",
             hint="Ask again: the answer is 200 when it came in time, and 404 when the point is gone.",
             code="PruneUnderWay",
             retry_after_s=60,
-        )
-    return hold
+        ) from err
 
 
 def _release(req: func.HttpRequest, ports: Ports) -> None:
@@ -204,16 +217,28 @@ def _point_of(req: func.HttpRequest, ports: Ports) -> tuple[ProtectedService, st
 
 
 def _new_rebuild(req: func.HttpRequest, request_id: str, ports: Ports) -> RebuildRecord:
-    wanted = _body(req, RebuildBody, REBUILD_HINT).service
+    wanted = _body(req, RebuildBody, REBUILD_HINT, may_be_empty=True).service
+    warnings = _search(ports)
     services = roster.own_primaries(ports) if wanted is None else (_own(_known(wanted, ports), ports),)
     now = ports.clock.now().replace(microsecond=0)
     record = RebuildRecord(
         rebuild_id=names.rebuild_id(now, because=request_id),
         requested_at=now,
         services=tuple(service.name for service in services),
+        warnings=warnings,
     )
     ports.records().create(layout.rebuild_key(record.rebuild_id), record.to_bytes())
     return record
+
+
+def _search(ports: Ports) -> tuple[str, ...]:
+    """Let discovery find its services anew, since the roster lay among what was lost; return warnings."""
+    missing = "services that only discovery knows may be missing in this rebuild"
+    try:
+        found = roster.refresh(ports)
+    except DrError as err:
+        return (f"{missing}: {err.message}",)
+    return tuple(f"{missing}: {one.subscription} was not read: {one.reason}" for one in found.not_read)
 
 
 def _rebuild(rebuild_id: str, ports: Ports) -> RebuildRecord:
@@ -264,17 +289,11 @@ def _unknown_point(service: str, name: str) -> NotFoundError:
     )
 
 
-def _body(req: func.HttpRequest, kind: type[_B], hint: str) -> _B:
-    """Return the body of a call; none at all is an empty object."""
-    content = req.get_body()
-    try:
-        data: Any = json.loads(content) if content.strip() else {}
-    except (ValueError, RecursionError) as err:  # UnicodeDecodeError is a ValueError
-        raise RequestError("the body is not JSON", faults=[("$", str(err))], hint=hint) from err
-    try:
-        return kind.model_validate(data, by_alias=True, by_name=False)
-    except ValidationError as err:
-        raise RequestError("the body is not usable", faults=faults_of(err, data), hint=hint) from err
+def _body(req: func.HttpRequest, kind: type[_B], hint: str, *, may_be_empty: bool = False) -> _B:
+    data, faults = body.read_object(req.get_body(), kind, hint, may_be_empty=may_be_empty)
+    if faults:
+        raise RequestError("the body is not usable", faults=faults, hint=hint)
+    return kind.model_validate(data)
 
 
 def _follow(req: func.HttpRequest, rebuild_id: str) -> dict[str, str]:

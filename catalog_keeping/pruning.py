@@ -4,6 +4,10 @@ Letting restore points go, one after the other, so that a crash anywhere leaves 
 For each point, in this order: a mark, the tombstone, a last look for holds and restores, the record, the
 backup, its manifest, inventory and sidecar, the mark. While the mark is there something may be left to
 delete, and the next run goes on with what the tombstone names.
+
+The same step may be executed twice at once. A record is deleted on the condition that it still is as this
+execution has read it; whoever decides that a point stays fences the record first (`fence`), so that an
+execution that had decided otherwise before cannot go on.
 """
 
 from __future__ import annotations
@@ -14,17 +18,47 @@ from collections.abc import Iterable
 from shared import telemetry
 from shared.catalog import Reading, restoring
 from shared.core import layout, names
-from shared.core.errors import ConflictError, DrError, NotFoundError, ProtocolError
+from shared.core.errors import ConflictError, DrError, NotFoundError, ProtocolError, TemporaryError
 from shared.core.plan import ProtectedService
 from shared.core.ports import BlobLook, Blobs, Ports
 from shared.core.restore_points import RestorePoint
-from shared.core.retention import Judged, Tombstone, is_ours
+from shared.core.retention import Judged, is_ours
+from shared.core.tombstones import Tombstone
 from shared.records import read_document
 
 DELETIONS_MAX = 20
 """Points that one run lets go; the rest waits for the next. A night's own is one."""
 
 TEXT_TYPE = "text/plain"
+
+
+def fence(records: Blobs, key: str) -> bool:
+    """
+    Write a record anew as it is, so that nobody who has read it before can delete it; False: it is gone.
+
+    Its creation is an event again, which replication knows already.
+
+    Raises:
+        ConflictError: somebody else writes it, or storage does not let it be written; ask again.
+    """
+    try:
+        content, etag = records.read(key)
+    except NotFoundError:
+        return False
+    try:
+        records.replace(key, content, etag)
+    except ConflictError:
+        if records.exists(key):
+            raise
+        return False
+    return True
+
+
+def open_prunes(service: str, records: Blobs) -> frozenset[str]:
+    """Return the points of which something may still have to be deleted."""
+    prefix = layout.open_prunes_prefix(service)
+    found = (key.removeprefix(prefix) for key in records.keys(prefix))
+    return frozenset(name for name in found if names.is_backup_of(name, service))
 
 
 class Pruning:
@@ -38,7 +72,7 @@ class Pruning:
         self._etags = reading.etags
         self._restoring = reading.catalog.restoring
         self._points = {point.name: point for point in reading.catalog.points}
-        self._marked = self._marks()
+        self._marked = open_prunes(service.name, self._records)
         self._stuck: list[str] = []
         self.pruned: list[str] = []
         self._warnings: list[str] = []
@@ -109,7 +143,11 @@ class Pruning:
         self._clear(point)
 
     def _bury(self, point: RestorePoint, reasons: tuple[str, ...]) -> bool:
-        """Write the tombstone; one of an earlier try stays. False: it is of another backup."""
+        """
+        Write the tombstone. False: there is one, and it is of another backup.
+
+        One of an earlier try is written over: whoever is about to take that one back must not take ours.
+        """
         tombstone = Tombstone(
             point=point, reasons=reasons, pruned_at=self._ports.clock.now(), run_id=self._run_id
         )
@@ -117,7 +155,13 @@ class Pruning:
         try:
             self._records.create(key, tombstone.to_bytes())
         except ConflictError:
-            return read_document(self._records, key, Tombstone)[0].is_of(point)
+            former, etag = read_document(self._records, key, Tombstone)
+            if not former.is_of(point):
+                return False
+            try:
+                self._records.replace(key, tombstone.to_bytes(), etag)
+            except ConflictError as err:
+                raise TemporaryError(f"{key} was changed meanwhile", code="Conflict") from err
         return True
 
     def _objection(self, name: str) -> str:
@@ -170,20 +214,28 @@ class Pruning:
         return True
 
     def _take_back(self, name: str) -> None:
-        """Withdraw a tombstone of which nothing was deleted: the point lives on."""
-        self._records.delete(layout.pruned_key(self._service.name, name))
-        self._records.delete(self._mark(name))
+        """
+        Withdraw a tombstone of which nothing was deleted: the point lives on.
+
+        What is taken back is looked at before the fence: whoever announces the point after it writes
+        tombstone and mark anew, and then they are his.
+        """
+        keys = (layout.pruned_key(self._service.name, name), self._mark(name))
+        announced = [(key, self._records.look(key)) for key in keys]
+        try:
+            if not fence(self._records, layout.restore_point_key(self._service.name, name)):
+                return  # another execution has deleted it: its tombstone is true
+            for key, seen in announced:
+                if seen is not None:
+                    self._records.delete(key, etag=seen.etag)
+        except ConflictError:
+            self._log(name, "what was announced of it could not be taken back yet; the next run does")
 
     def _tombstone(self, name: str) -> Tombstone | None:
         try:
             return read_document(self._records, layout.pruned_key(self._service.name, name), Tombstone)[0]
         except NotFoundError:
             return None
-
-    def _marks(self) -> frozenset[str]:
-        prefix = layout.open_prunes_prefix(self._service.name)
-        found = (key.removeprefix(prefix) for key in self._records.keys(prefix))
-        return frozenset(name for name in found if names.is_backup_of(name, self._service.name))
 
     def _mark(self, name: str) -> str:
         return layout.open_prune_key(self._service.name, name)

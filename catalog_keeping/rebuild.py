@@ -42,8 +42,7 @@ def rebuild_service(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
     """
     Make the records of some of a service's blobs anew, newest first.
 
-    The newest goes first, because each record that is created is an event for replication: a standby
-    takes the newest, and then ignores the older ones.
+    Each record that is created is an event for replication, which ignores those that were made anew.
 
     Args:
         wish: {"rebuildId", "service", "after": name of the last blob that has its word, or None}.
@@ -86,7 +85,11 @@ def _rebuild_one(
     if is_there:
         return Rebuilt(name=blob, word=RebuildWord.ALREADY_THERE)
     if records.exists(layout.pruned_key(service.name, blob)):
-        return Rebuilt(name=blob, word=RebuildWord.PRUNED_BEFORE)
+        mark = layout.open_prune_key(service.name, blob)
+        if not records.exists(mark):
+            return Rebuilt(name=blob, word=RebuildWord.PRUNED_BEFORE)
+        why = f"{mark} is there: the next pruning finishes it; delete mark and tombstone to keep the backup"
+        return Rebuilt(name=blob, word=RebuildWord.PRUNE_BEGUN, why=why)
     try:
         manifest, _ = read_document(backups, layout.manifest_key(blob), RestorePoint)
     except NotFoundError:
@@ -97,7 +100,7 @@ def _rebuild_one(
     if why:
         return Rebuilt(name=blob, word=RebuildWord.DIFFERS, why=why)
     try:
-        point = recreated(manifest, backups.measure(blob))
+        point = recreated(manifest, backups.measure(blob), ports.clock.now())
     except (NotFoundError, ConflictError):
         return Rebuilt(
             name=blob, word=RebuildWord.DIFFERS, why="it was deleted or replaced while it was read"

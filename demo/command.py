@@ -125,6 +125,11 @@ def look_further(findings: summary.Findings, ca: Path) -> list[str]:
         f'"target": "{STANDBY.service}", "confirm": "RESTORE {STANDBY.service}"}}'
     )
     return [
+        f"curl {at.get('primary.app')}/api/nights",
+        f"curl {at.get('primary.app')}/api/preflight?service={environment.PROTECTED}",
+        f"curl {at.get('primary.app')}/api/prune-plan?service={environment.PROTECTED}",
+        f"curl -i -H 'Content-Type: application/json' -d '{{\"services\": \"all\"}}' "
+        f"{at.get('primary.app')}/api/backups",
         f"curl {at.get('primary.app')}/api/runs",
         f"curl {at.get('standby.app')}/api/runs",
         f"curl -i -H 'Content-Type: application/json' -d '{body}' {at.get('standby.app')}/api/restores",

@@ -60,6 +60,14 @@ class Side:
     account: str
 
     @property
+    def account_id(self) -> str:
+        """The storage account's ARM id."""
+        return (
+            f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{self.group}"
+            f"/providers/Microsoft.Storage/storageAccounts/{self.account}"
+        )
+
+    @property
     def resource_id(self) -> str:
         """The service's ARM id."""
         return (
@@ -126,7 +134,12 @@ def plan(side: Side, *, arm: str, blobs: str) -> dict[str, Any]:
                 "name": PROTECTED,
                 "resourceId": PRIMARY.resource_id,
                 "region": PRIMARY.region,
-                "storage": {"account": PRIMARY.account, "container": BACKUPS, "access": identity},
+                "storage": {
+                    "account": PRIMARY.account,
+                    "resourceId": PRIMARY.account_id,
+                    "container": BACKUPS,
+                    "access": identity,
+                },
                 "standby": {
                     "resourceId": STANDBY.resource_id,
                     "region": STANDBY.region,

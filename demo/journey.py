@@ -124,8 +124,9 @@ class Journey:
 
     def _set_scene(self, arm: Arm) -> dict[str, int]:
         """Create both services; fill the primary, leave the standby empty."""
+        seed.create_storage(arm)
         for side in SIDES:
-            seed.create_service(arm, side)
+            seed.let_in(arm, seed.create_service(arm, side), side)
         seeded = seed.fill(arm, PRIMARY)
         shown = ("apis", "apis/operations", "products", "subscriptions", "users", "namedValues")
         told = ", ".join(f"{seeded[kind]} {kind.rsplit('/', 1)[-1]}" for kind in shown)

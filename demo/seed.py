@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 import secrets
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from demo import environment
 from demo.arm import Arm
-from demo.environment import Side
+from demo.environment import PRIMARY, Side
 
 CONTENT = Path(__file__).resolve().parent / "content"
 METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
 PUBLISHER = {"publisherEmail": "api@nordhav.example", "publisherName": "Nordhav Lines"}
+
+BLOB_CONTRIBUTOR = "/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+"""Storage Blob Data Contributor."""
 
 Json = dict[str, Any]
 
@@ -39,9 +43,36 @@ def company() -> Json:
     return found
 
 
-def create_service(arm: Arm, side: Side) -> None:
+def create_storage(arm: Arm) -> None:
     """
-    Create an empty service with a system-assigned identity.
+    Create the account that the backups go to, as Azure Resource Manager knows it.
+
+    Raises:
+        DemoFault: ARM refused it.
+    """
+    properties = {"networkAcls": {"defaultAction": "Allow"}, "allowSharedKeyAccess": False}
+    body = {"location": PRIMARY.region, "kind": "StorageV2", "sku": {"name": "Standard_ZRS"}}
+    arm.put(PRIMARY.account_id, {**body, "properties": properties})
+
+
+def let_in(arm: Arm, principal: str, side: Side) -> None:
+    """
+    Give a service's identity its role on the account.
+
+    Raises:
+        DemoFault: ARM refused it.
+    """
+    name = uuid.uuid5(uuid.NAMESPACE_URL, side.resource_id)
+    role = f"/subscriptions/{environment.SUBSCRIPTION}{BLOB_CONTRIBUTOR}"
+    arm.put(
+        f"{PRIMARY.account_id}/providers/Microsoft.Authorization/roleAssignments/{name}",
+        {"properties": {"roleDefinitionId": role, "principalId": principal}},
+    )
+
+
+def create_service(arm: Arm, side: Side) -> str:
+    """
+    Create an empty service with a system-assigned identity, and return the identity's object id.
 
     Raises:
         DemoFault: ARM refused it.
@@ -53,7 +84,7 @@ def create_service(arm: Arm, side: Side) -> None:
         "properties": PUBLISHER,
         "tags": {"owner": "nordhav-platform"},
     }
-    arm.put(side.resource_id, body)
+    return str(arm.put(side.resource_id, body)["identity"]["principalId"])
 
 
 def fill(arm: Arm, side: Side) -> dict[str, int]:

@@ -11,7 +11,7 @@ import azure.functions as func
 
 from shared import http, roster, survey
 from shared.core import preflight
-from shared.core.errors import DrError, NotFoundError
+from shared.core.errors import DrError, NotFoundError, RefusedError
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
 from shared.core.preflight_facts import Unseen
@@ -37,6 +37,10 @@ def _answer(req: func.HttpRequest, ports: Ports) -> dict[str, Any]:
         service = roster.find(ports, wanted)
         if service is None:
             raise NotFoundError(f"the plan names no service {wanted}", code="ServiceNotFound")
+        if service.region != ports.plan.region:
+            message = f"{wanted} is in {service.region}, and this is {ports.plan.region}'s app"
+            hint = "Ask the app of that region: what is checked are the rights of the app that backs it up."
+            raise RefusedError(message, hint=hint, code="OtherRegion")
         return {"value": [_shown(service, ports)]}
     after = req.params.get("after", "")
     services = sorted(roster.own_primaries(ports), key=lambda service: service.name)

@@ -136,6 +136,7 @@ def restore_point(point: RestorePoint, holds: Mapping[str, Hold | None], now: dt
 def _head(run: RunRecord) -> dict[str, Any]:
     return {
         "runId": run.run_id,
+        "instanceId": run.instance_id,
         "kind": run.kind,
         "service": run.service,
         "target": run.subject.name,

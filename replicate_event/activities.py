@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any
 
 from shared import roster, telemetry
@@ -15,13 +14,8 @@ from shared.core.requests import RestoreRequest
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome
 from shared.core.steps import StepResult, attempt, done
-from shared.records import newest, read_document
-
-REPLICAS_READ_MAX = 10
-"""The newest by name are the newest by time; more than one, in case one cannot be read."""
-
-RUNS_READ_MAX = 5
-"""Replications of one standby run one after the other, and each records its replica within a minute."""
+from shared.records import read_document
+from shared.standby import holds
 
 
 def choose_replication(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
@@ -41,10 +35,11 @@ def _choose(wish: dict[str, Any], ports: Ports) -> StepResult:
         return _ignored(f"no standby of {point.service} is in {ports.plan.region}")
     if not service.ref.is_same_as(point.source):
         return _ignored("the point is of another service than the plan names")
+    if point.rebuilt_at is not None:
+        return _ignored("its record was made anew by a rebuild, and not by a backup")
     received_at = dt.datetime.fromisoformat(wish["receivedAt"])
     run_id = names.run_id("replicate", service.name, received_at, because=wish["key"])
-    is_held = any(replica.point_started_at >= point.started_at for replica in _replicas(service.name, ports))
-    if is_held or any(held >= point.name for held in _just_restored(service.name, run_id, ports)):
+    if holds(point, run_id, ports):
         return _ignored("the standby holds this point, or a newer one")
     request = RestoreRequest(
         run_id=run_id,
@@ -87,25 +82,6 @@ def _record(request: RestoreRequest, ports: Ports) -> StepResult:
         restore_point=request.point.name,
     )
     return done()
-
-
-def _replicas(service: str, ports: Ports) -> list[Replica]:
-    return newest(ports.records(), layout.replicas_prefix(service), Replica, REPLICAS_READ_MAX)
-
-
-def _just_restored(service: str, own_run_id: str, ports: Ports) -> list[str]:
-    """
-    Return the points that the newest replications restored; their replicas may not be recorded yet.
-
-    Our own run is left out: it may have been started before, unnoticed, and is then to be followed.
-    """
-    pattern = re.compile(
-        rf"{layout.RUNS}(\d{{8}}T\d{{6}}Z-replicate-{re.escape(service)}-[0-9a-f]{{8}})\.json"
-    )
-    found = (pattern.fullmatch(key) for key in ports.records().keys(layout.RUNS))
-    ids = [match[1] for match in found if match and match[1] != own_run_id]
-    runs = [ports.runs.read(run_id)[0] for run_id in ids[-RUNS_READ_MAX:]]
-    return [run.restore_point for run in runs if run.word is Outcome.SUCCEEDED and run.restore_point]
 
 
 def _ignored(reason: str) -> StepResult:

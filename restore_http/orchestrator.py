@@ -31,9 +31,8 @@ def _restore(context: Any, request: RestoreRequest) -> Generator[Any, Any, RunEn
     polls = int(operated.value.get("polls", 0))
     if operated.state is StepState.END:
         return ended(request, operated, polls)
-    verified = yield from repeat(
-        context, "verify_restore", request.to_json(), insist(context, request.intervals)
-    )
+    wish = {**request.to_json(), "runningAt": operated.value.get("runningAt")}
+    verified = yield from repeat(context, "verify_restore", wish, insist(context, request.intervals))
     if verified.state is StepState.END:
         return ended(request, verified, polls)
     return RunEnd(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections import deque
-from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from shared import roster
+from shared import body, roster
 from shared.core import guards, layout, names
-from shared.core.documents import Value, faults_of
+from shared.core.documents import Value
 from shared.core.errors import DrError, NotFoundError, RequestError
 from shared.core.plan import ProtectedService, Standby
 from shared.core.ports import Blobs, Ports
@@ -97,17 +95,7 @@ def _wish(
 
 def _parse(content: bytes) -> tuple[dict[str, str], list[Finding]]:
     """Return the fields that can be used, by their names in JSON, and what is wrong with the others."""
-    try:
-        data: Any = json.loads(content)
-    except (ValueError, RecursionError) as err:  # UnicodeDecodeError is a ValueError
-        raise RequestError("the body is not JSON", faults=[("$", str(err))], hint=BODY_HINT) from err
-    faults: list[tuple[str, str]] = []
-    try:
-        RestoreBody.model_validate(data)
-    except ValidationError as err:
-        faults = faults_of(err, data)
-        if not isinstance(data, dict):
-            raise RequestError("the body is not usable", faults=faults, hint=BODY_HINT) from err
+    data, faults = body.read_object(content, RestoreBody, BODY_HINT)
     unusable = {where for where, _ in faults}
     names_in_json = [str(field.alias) for field in RestoreBody.model_fields.values()]
     wanted = {name: data[name] for name in names_in_json if name in data and f"$.{name}" not in unusable}

@@ -9,17 +9,14 @@ from typing import Any
 from run_control.activities import write_end
 from shared import telemetry
 from shared.core.documents import Document
-from shared.core.errors import NotFoundError, ProtocolError
 from shared.core.lro import Fault, Operation
 from shared.core.ports import Ports
 from shared.core.requests import BackupRequest
 from shared.core.runs import Look, Outcome, Resolution, RunEnd, RunKind, RunPhase, RunRecord
 from shared.core.steps import StepResult, attempt, done
 from shared.core.watching import wish_of
+from shared.standby import is_superseded
 from shared.submit import replace_run
-
-WAITED_AT_MOST = dt.timedelta(days=1)
-"""A run may have waited for its service, so its id can be older than what it did."""
 
 
 class Recalled(Document):
@@ -78,7 +75,7 @@ def _recall(run_id: str, ports: Ports) -> StepResult:
         operation=run.operation,
         polls=run.polls,
         is_late=ports.clock.now() >= deadline_at,
-        is_superseded=_is_superseded(run, ports),
+        is_superseded=is_superseded(run, ports),
     )
     return done(**recalled.to_json())
 
@@ -151,21 +148,3 @@ def _log(run: RunRecord, resolution: Resolution) -> None:
 
 def _allowed(ports: Ports) -> dt.timedelta:
     return dt.timedelta(seconds=ports.intervals.deadline_s)
-
-
-def _is_superseded(run: RunRecord, ports: Ports) -> bool:
-    """Tell whether a later run may have changed the target: comparing it then says nothing of this one."""
-    if run.kind == "backup":
-        return False
-    own_post_at = run.first_posted_at or run.posted_at or run.requested_at
-    for other_id in ports.runs.ids_since(run.requested_at - WAITED_AT_MOST):
-        if other_id == run.run_id or "-backup-" in other_id or f"-{run.service}" not in other_id:
-            continue
-        try:
-            other, _ = ports.runs.read(other_id)
-        except (NotFoundError, ProtocolError):
-            continue
-        is_same = other.subject.is_same_as(run.subject)
-        if is_same and other.posted_at is not None and other.posted_at > own_post_at:
-            return True
-    return False

@@ -32,14 +32,15 @@ def resolve_run(context: Any) -> Generator[Any, Any, dict[str, Any]]:
     """
     wish = context.get_input()
     run_id, intervals = str(wish["runId"]), Intervals.model_validate(wish["intervals"])
-    recalled = yield from repeat(context, "recall_run", {"v": 1, "runId": run_id}, _while(context, intervals))
+    patience = _while(context, intervals)
+    recalled = yield from repeat(context, "recall_run", {"v": 1, "runId": run_id}, patience)
     if recalled.state is StepState.END:
         return {"v": 1, "runId": run_id, "word": None, "said": _reason(recalled)}
     memory = Recalled.from_json(recalled.value)
     finding = Finding(run_id=run_id, said="its word is proven already")
     if not memory.is_proven:
-        finding = yield from _look(context, memory, _while(context, intervals))
-    written = yield from repeat(context, "write_resolution", finding.to_json(), _while(context, intervals))
+        finding = yield from _look(context, memory, patience)
+    written = yield from repeat(context, "write_resolution", finding.to_json(), patience)
     if written.state is StepState.END:
         raise RuntimeError(f"what a later look at run {run_id} found could not be written")
     return {"v": 1, "runId": run_id, "word": written.value["word"], "said": finding.said}
@@ -159,6 +160,6 @@ def _reason(result: StepResult) -> str:
 
 
 def _while(context: Any, intervals: Intervals) -> Patience:
-    """Return a look's patience: it keeps other runs from the service."""
+    """Return the patience of a whole look, all its steps together: it keeps other runs from the service."""
     until = context.current_utc_datetime + dt.timedelta(seconds=intervals.resolve_patience_s)
     return Patience(until=until, intervals=intervals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from run_control.activities import write_end
@@ -83,10 +84,17 @@ async def _resume(
         return False
     again = run.model_copy(update={"resumes": run.resumes + 1})
     try:
-        await asyncio.to_thread(ports.runs.replace, again, etag)
+        # before the start: what is started is followed by an instance with this number in its name
+        counted = await asyncio.to_thread(ports.runs.replace, again, etag)
     except ConflictError:
         return False  # somebody moves it after all
-    if not await start_exclusively(client, wish.function, run.instance_id, run.wish):
+    try:
+        was_started = await start_exclusively(client, wish.function, run.instance_id, run.wish)
+    except Exception:
+        await _uncount(run, counted, client, ports)
+        raise
+    if not was_started:
+        await _uncount(run, counted, client, ports)
         return False
     telemetry.log(
         telemetry.Event.RUN_RESUMED,
@@ -97,6 +105,14 @@ async def _resume(
         reason=run.phase,
     )
     return True
+
+
+async def _uncount(run: RunRecord, counted: str, client: DurableClient, ports: Ports) -> None:
+    """Take back that a run was taken up; where the host cannot say that it was not, the count stays."""
+    with contextlib.suppress(Exception):  # the next look begins from what is on record, whatever failed here
+        state = await instance_state(client, run.instance_id)
+        if not state.drives(run.run_id):
+            await asyncio.to_thread(ports.runs.replace, run, counted)
 
 
 async def _look(

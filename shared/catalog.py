@@ -37,6 +37,7 @@ def read_catalog(service: ProtectedService, ports: Ports) -> Reading:
     Raises:
         AccessError, TemporaryError, NotFoundError: records, holds or backups could not be listed.
     """
+    # records before holds: a hold fences the record after it was written (see catalog_keeping/pruning.py)
     records = ports.records(service.region)
     read = everything(records, layout.restore_points_prefix(service.name), RestorePoint)
     points: list[RestorePoint] = []
@@ -129,9 +130,24 @@ def _missing(service: ProtectedService, points: list[RestorePoint], ports: Ports
             keys = list(ports.backups(account, container).keys(names.backups_prefix(service.name)))
         except NotFoundError:
             continue
+        except DrError as err:
+            names_of_it = [one.name for one in points if (one.account, one.container) == (account, container)]
+            raise _blocked(err, service.name, f"{account}/{container}", names_of_it) from err
         there |= {(account, container, key) for key in keys}
     return frozenset(
         point.name for point in points if (point.account, point.container, point.name) not in there
+    )
+
+
+def _blocked(err: DrError, service: str, place: str, stuck: list[str]) -> DrError:
+    """Return the same error with what to do if a former account is gone for good."""
+    noun = "restore point" if len(stuck) == 1 else "restore points"
+    first = layout.restore_point_key(service, min(stuck))
+    return type(err)(
+        f"{err.message}; {len(stuck)} {noun} of {service} should have a backup in {place}. If that account "
+        f"is gone for good, delete their records, the first is {first}, and pruning goes on",
+        hint=err.hint,
+        code=err.code,
     )
 
 

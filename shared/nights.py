@@ -66,6 +66,9 @@ async def begin_night(client: DurableClient, ports: Ports, wish: NightWish) -> b
     """
     Start a night that was not heard of before; False if another call has begun it at the same time.
 
+    Storage clients repeat a write whose answer was lost, and then find the mark: one of a call that says
+    what our own would is our own, since the id of such a night is its call's alone.
+
     Raises:
         UnavailableError: Durable Functions did not take it. The mark stays; see `forget_night`.
         AccessError, TemporaryError: the mark could not be written; nothing was started.
@@ -73,7 +76,8 @@ async def begin_night(client: DurableClient, ports: Ports, wish: NightWish) -> b
     try:
         await asyncio.to_thread(ports.records().create, layout.open_night_key(wish.night), wish.to_bytes())
     except ConflictError:
-        return False
+        if wish.trigger != "http" or await asyncio.to_thread(_mark, wish.night, ports) != wish:
+            return False
     await _start(client, wish)
     return True
 

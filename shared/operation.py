@@ -44,9 +44,9 @@ def operate(
         begin: name of the activity that starts it (see shared.submit).
 
     Returns:
-        DONE with `polls` when Azure Resource Manager says that it succeeded, or when its effect was
-        found without a Location; END with the word otherwise, and with `polls` and the `operation`
-        followed last if it came to polling.
+        DONE with `polls`, and with `runningAt` if it was seen at work, when Azure Resource Manager says
+        that it succeeded, or when its effect was found without a Location; END with the word otherwise,
+        and with `polls` and the `operation` followed last if it came to polling.
     """
     busy = busy_patience(context, request)
     patience = Patience(until=request.deadline_at, unsent_until=busy.until, intervals=request.intervals)
@@ -121,7 +121,8 @@ def conclude(
 
 def _read_end(followed: FollowEnd) -> StepResult:
     if followed.result is FollowResult.SUCCEEDED:
-        return done(polls=followed.polls)
+        seen_at = followed.running_at
+        return done(polls=followed.polls, runningAt=seen_at.isoformat() if seen_at else None)
     fault = followed.fault or Fault(code="StillRunning", message="not over at the deadline")
     if not fault.hint:
         hint = _HINTS[followed.result]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -48,8 +48,13 @@ def newest(records: Blobs, prefix: str, kind: type[_D], count_max: int) -> list[
 
     Documents that cannot be read are passed over and logged; they must not hide the others.
     """
+    return readable(records, reversed(deque(records.keys(prefix), maxlen=count_max)), kind)
+
+
+def readable(records: Blobs, keys: Iterable[str], kind: type[_D]) -> list[_D]:
+    """Return the documents of these keys in their order; one that vanished or is broken hides no other."""
     found = []
-    for key in reversed(deque(records.keys(prefix), maxlen=count_max)):
+    for key in keys:
         try:
             found.append(read_document(records, key, kind)[0])
         except NotFoundError:

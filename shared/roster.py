@@ -31,7 +31,7 @@ def members(ports: Ports) -> tuple[ProtectedService, ...]:
     plan = ports.plan
     if plan.discover is None:
         return plan.services
-    return plan.services + roster.settled(plan, _stored(ports))
+    return plan.services + roster.filled_in(plan, _stored(ports))
 
 
 def find(ports: Ports, name: str) -> ProtectedService | None:
@@ -42,7 +42,7 @@ def find(ports: Ports, name: str) -> ProtectedService | None:
         return named
     entries = (entry for found, entry in roster.members(plan, _stored(ports)) if found == name)
     entry = next(entries, None)
-    return plan.settle(entry) if entry else None
+    return plan.fill_in(entry) if entry else None
 
 
 def find_resource(ports: Ports, resource_id: str) -> ProtectedService | None:
@@ -53,7 +53,7 @@ def find_resource(ports: Ports, resource_id: str) -> ProtectedService | None:
         return named
     entries = (entry for _, entry in roster.members(plan, _stored(ports)))
     entry = next((entry for entry in entries if entry.resource_id.lower() == wanted), None)
-    return plan.settle(entry) if entry else None
+    return plan.fill_in(entry) if entry else None
 
 
 def own_primaries(ports: Ports) -> tuple[ProtectedService, ...]:

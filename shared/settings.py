@@ -7,12 +7,13 @@ setting must not make all functions vanish from the host.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from shared.core.errors import ConfigError
-from shared.core.plan import SETTING, AccessKeyAccess, Plan, parse_plan
+from shared.core.plan import SETTING, Access, AccessKeyAccess, Plan, parse_plan
 from shared.core.schedule import Schedule
 from shared.core.schedule import parse as parse_schedule
 
@@ -22,6 +23,8 @@ SPEED_MAX = 10_000.0
 QUEUE = "apim-dr-events"
 CHANGES_QUEUE = "apim-dr-changes"
 QUEUE_CONNECTION = "AzureWebJobsStorage"
+_ANY_TIME = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+"""A schedule that was never due before this day never is: the calendar repeats itself."""
 
 
 def backup_schedule(environment: Mapping[str, str] = os.environ) -> str:
@@ -39,17 +42,19 @@ def read_schedule(environment: Mapping[str, str] = os.environ) -> Schedule:
     Return when nights are due.
 
     Raises:
-        ConfigError: BACKUP_SCHEDULE is not readable; names every field that is wrong.
+        ConfigError: BACKUP_SCHEDULE is not readable, or never due; names every field that is wrong.
     """
-    text = backup_schedule(environment)
-    try:
-        return parse_schedule(text)
-    except ValueError as err:
-        raise ConfigError(
-            "the setting BACKUP_SCHEDULE is not usable",
-            faults=[("BACKUP_SCHEDULE", str(err))],
-            hint="docs/settings.md shows the form.",
-        ) from err
+    return _schedule("BACKUP_SCHEDULE", backup_schedule(environment))
+
+
+def read_usage_schedule(environment: Mapping[str, str] = os.environ) -> Schedule:
+    """
+    Return when exports of usage data are due.
+
+    Raises:
+        ConfigError: USAGE_SCHEDULE is not readable, or never due; names every field that is wrong.
+    """
+    return _schedule("USAGE_SCHEDULE", usage_schedule(environment))
 
 
 def read_plan(environment: Mapping[str, str] = os.environ) -> Plan:
@@ -69,7 +74,7 @@ def read_plan(environment: Mapping[str, str] = os.environ) -> Plan:
     if text.startswith(("{", "[")):
         return parse_plan(text)
     try:
-        content = Path(text).read_text(encoding="utf-8")
+        content = Path(text).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as err:
         reason = err.strerror if isinstance(err, OSError) and err.strerror else "not readable as UTF-8"
         raise ConfigError(
@@ -117,6 +122,17 @@ def read_access_key(access: AccessKeyAccess, environment: Mapping[str, str] = os
     return key
 
 
+def key_fault(access: Access, environment: Mapping[str, str] = os.environ) -> str:
+    """Say what is wrong with the setting of an account key; empty if nothing is, or no key is used."""
+    if not isinstance(access, AccessKeyAccess):
+        return ""
+    try:
+        read_access_key(access, environment)
+    except ConfigError as err:
+        return "; ".join(what for _, what in err.faults)
+    return ""
+
+
 def managed_identity_client_id(environment: Mapping[str, str] = os.environ) -> str | None:
     """Return the client id of the app's user-assigned identity, None for the system-assigned one."""
     return environment.get("AZURE_CLIENT_ID", "").strip() or None
@@ -127,10 +143,25 @@ def has_managed_identity(environment: Mapping[str, str] = os.environ) -> bool:
     return bool(environment.get("IDENTITY_ENDPOINT"))
 
 
+def _schedule(name: str, text: str) -> Schedule:
+    try:
+        schedule = parse_schedule(text)
+    except ValueError as err:
+        raise _not_usable(name, str(err)) from err
+    if schedule.newest(_ANY_TIME) is None:
+        raise _not_usable(name, f"{text} is never due: no month of it has such a day")
+    return schedule
+
+
+def _not_usable(name: str, reason: str) -> ConfigError:
+    hint = "docs/settings.md shows the form."
+    return ConfigError(f"the setting {name} is not usable", faults=[(name, reason)], hint=hint)
+
+
 def faults(environment: Mapping[str, str] = os.environ) -> list[ConfigError]:
     """Return everything that is wrong with the settings, for one report at start."""
     found = []
-    for read in (read_plan, read_schedule, read_speed):
+    for read in (read_plan, read_schedule, read_usage_schedule, read_speed):
         try:
             read(environment)
         except ConfigError as err:

@@ -27,6 +27,15 @@ from shared.core.runs import Outcome, RunPhase, RunRecord
 from shared.core.steps import StepResult, StepState, done, end, fault_of, retry
 from shared.core.submission import Evidence, Weighed
 
+_NOT_REPEATED = Fault(
+    code="AnswerLost",
+    message=(
+        "the answer to the request was lost, and the target does not equal the restore point now; it is "
+        "not sent again, because that could undo what was changed since"
+    ),
+    hint="Compare the target with the restore point; restore again if it does not hold what it should.",
+)
+
 
 def submit_once(
     ports: Ports,
@@ -34,6 +43,7 @@ def submit_once(
     action: str,
     backup_name: str,
     look: Callable[[], Evidence],
+    objection: Callable[[RunRecord], StepResult | None] = lambda _run: None,
 ) -> StepResult:
     """
     Start the operation of a run, or find out that it was started before.
@@ -44,6 +54,7 @@ def submit_once(
         action: `backup` or `restore`.
         backup_name: the blob.
         look: finds the evidence; called only when a POST of unknown fate is on record.
+        objection: asked right before a POST is sent: how the run ends instead, or None.
 
     Returns:
         DONE with `operation` to poll, or with `settled` when nothing is left to poll, and with `resumes`;
@@ -53,6 +64,9 @@ def submit_once(
     earlier = _look_back(ports, request, before, etag, look)
     if earlier is not None:
         return _numbered(earlier, before)
+    refused = objection(before)
+    if refused is not None:
+        return refused
     run = submission.intend(before, ports.clock.now())
     etag = replace_run(ports, run, etag)  # another execution of this very step has the right of way
     changed, result = _post(ports, request, action, backup_name, before, run)
@@ -122,7 +136,8 @@ def _look_back(
     if run.posted_at is None:
         return None
     now = ports.clock.now()
-    weighed = submission.weigh(run, look(), now, request.intervals)
+    evidence = look()
+    weighed = submission.weigh(run, evidence, now, request.intervals)
     if weighed is Weighed.POST:
         return None
     if weighed is Weighed.SETTLED:
@@ -131,6 +146,10 @@ def _look_back(
     if weighed is Weighed.GIVE_UP:
         fault = Fault(code="NoTrace", message=f"{run.posts} requests left no trace")
         return end(Outcome.OUTCOME_UNKNOWN, fault)
+    if weighed is Weighed.UNPROVEN:
+        return end(Outcome.OUTCOME_UNKNOWN, _NOT_REPEATED)
+    if submission.needs_note(run, evidence):
+        replace_run(ports, run.model_copy(update={"transition_seen_at": now}), etag)
     fault = Fault(code="AnswerLost", message="the answer to the request was lost; looking for its effect")
     # with growing pauses: an operation of hours is looked for a hundred times, not five hundred
     return retry(fault, unproven=Outcome.OUTCOME_UNKNOWN)

@@ -69,6 +69,7 @@ def glance(
         blob_service=later,
         role_assignments=later,
         has_container=later,
+        key_fault=ports.key_fault(storage.access),
     )
 
 
@@ -152,7 +153,8 @@ def read_diagnostics(arm: Arm, service: ServiceRef) -> list[dict[str, Any]] | Un
 def unseen(err: DrError, right: str, scope: str = "") -> Unseen:
     """Return why something could not be read; `right` is what the app needs for it, at `scope`."""
     if isinstance(err, AccessError):
-        return Unseen(reason=f"may not be read ({err.code}): the app needs {right}", scope=scope)
+        reason = f"may not be read ({err.code}): the app needs {right}"
+        return Unseen(reason=reason, scope=scope, code=err.code)
     if isinstance(err, NotFoundError):
         reason = f"was not found, or may not be seen ({err.code}): the app needs {right}"
         return Unseen(reason=reason, scope=scope)
@@ -198,7 +200,7 @@ def _account(arm: Arm, service: ServiceRef, storage: BackupStorage) -> dict[str,
         f"storage account {storage.account} is not among those that the app sees in the service's "
         "subscription: the app needs Microsoft.Storage/storageAccounts/read, or the plan storage.resourceId"
     )
-    raise _MissingError(Unseen(reason=reason))
+    raise _MissingError(Unseen(reason=reason, scope=f"/subscriptions/{subscription}"))
 
 
 def _object(arm: Arm, path: str, what: str) -> dict[str, Any]:

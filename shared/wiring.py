@@ -14,13 +14,14 @@ from shared.adapters.arm import ArmClient
 from shared.adapters.blobs import BlobContainer
 from shared.adapters.clock import SystemClock
 from shared.adapters.identity import Tokens, make_credential
-from shared.adapters.inventory import take_inventory
+from shared.adapters.inventory import Inventories
 from shared.adapters.pace import Pace
 from shared.adapters.runs import RunStore
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
-from shared.core.plan import Plan
+from shared.core.plan import Access, Plan
 from shared.core.services import ServiceRef
+from shared.core.unfinished import UnfinishedInventory
 
 
 class Wiring:
@@ -42,10 +43,17 @@ class Wiring:
         pace = Pace(speed=settings.read_speed())
         self.arm = ArmClient(self.plan.endpoints, self.plan.api_version, tokens, self.clock, pace=pace)
         self.runs = RunStore(self.records())
+        self._inventories = Inventories(self.arm, self.clock)
 
-    def take_inventory(self, service: ServiceRef) -> Inventory:
-        """List what a service holds."""
-        return take_inventory(self.arm, service, taken_at=self.clock.now())
+    def take_inventory(
+        self, service: ServiceRef, so_far: UnfinishedInventory | None = None
+    ) -> Inventory | UnfinishedInventory:
+        """List what a service holds, for some minutes."""
+        return self._inventories.take(service, so_far)
+
+    def key_fault(self, access: Access) -> str:
+        """Say what is wrong with the setting of an account key, without keeping anything of it."""
+        return settings.key_fault(access)
 
     def records(self, region: str | None = None) -> BlobContainer:
         """Return the records container of a region, of this app's own by default."""

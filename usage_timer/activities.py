@@ -28,14 +28,18 @@ from shared.core.usage import LastExport, ReportMark, ReportName, Watermark
 from shared.core.usage_fleet import UsageEnd, UsageFleet
 from shared.records import read_document
 from shared.usage_reports import read_report
-from usage_timer.day_file import DayFile, Weight, too_large, weigh
+from usage_timer.day_file import DayFile, rows_of, too_large
 
 GZIP_TYPE = "application/gzip"
 STEP_S_MAX = 480
 """One day may take so long to read; the host ends a function after ten minutes (host.json)."""
 TRIES_MAX = 5
 
-Stored = Literal["written", "same", "kept"]
+Stored = Literal["written", "same", "united", "kept"]
+"""As Azure shows it; as it was, equal to that; with more than Azure shows, written anew or as it was."""
+
+LineOf = Callable[[Any], usage_rows.Line | None]
+"""Makes a line of a row; None for a row of another day."""
 
 
 def plan_usage(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
@@ -105,9 +109,10 @@ def _export(wish: dict[str, Any], ports: Ports) -> StepResult:
     keeps = member.usage is not None and member.usage.keep_personal_data
     try:
         with DayFile() as file:
-            _read(member, report, day, file, ports, keep_personal_data=keeps)
-            content, weight = file.content(), file.weight()
-        stored = _store(ports.records(), layout.usage_key(member.name, report, day), content, weight)
+            line_of = _reader(report, day, ports, keep_personal_data=keeps)
+            read_report(ports.arm, member.ref, report, day, lambda row: _take(file, line_of(row)))
+            weight = file.weight()
+            stored = _store(ports.records(), layout.usage_key(member.name, report, day), file, line_of)
     except AccessError as err:
         return end(Outcome.REFUSED, fault_of(err))
     except NotFoundError:
@@ -119,42 +124,40 @@ def _export(wish: dict[str, Any], ports: Ports) -> StepResult:
         return done(missing=fault.to_json())
     except ConflictError as err:
         raise UnavailableError(err.message, code=err.code) from err  # somebody wrote it just now: once more
-    if stored == "kept":
-        reason = f"only {weight.rows} rows with {weight.calls} calls this time"
+    if stored in {"united", "kept"}:
+        reason = f"only {weight.rows} rows with {weight.calls} calls this time, less than the file holds"
         _log_day(telemetry.Event.USAGE_DAY_KEPT, wish, reason=reason)
     _move(member, report, ports, lambda mark: usage.exported(mark, day, weight.calls))
     return done(rows=weight.rows, stored=stored)
 
 
-def _read(
-    member: ProtectedService,
-    report: ReportName,
-    day: dt.date,
-    file: DayFile,
-    ports: Ports,
-    *,
-    keep_personal_data: bool,
-) -> None:
-    """Read a report into a file, row by row."""
+def _reader(report: ReportName, day: dt.date, ports: Ports, *, keep_personal_data: bool) -> LineOf:
+    """Return what makes lines of rows, of Azure's and of the former file's, as long as the step may take."""
     until = ports.clock.now() + dt.timedelta(seconds=STEP_S_MAX)
 
-    def take(row: Any) -> bool:
+    def line_of(row: Any) -> usage_rows.Line | None:
         if ports.clock.now() > until:
             raise too_large(f"the day could not be read within {STEP_S_MAX} s")
-        line = usage_rows.line_of(report, row, day, keep_personal_data=keep_personal_data)
-        return line is None or file.add(line)
+        return usage_rows.line_of(report, row, day, keep_personal_data=keep_personal_data)
 
-    read_report(ports.arm, member.ref, report, day, take)
+    return line_of
 
 
-def _store(records: Blobs, key: str, content: bytes, weight: Weight) -> Stored:
+def _take(file: DayFile, line: usage_rows.Line | None) -> bool:
+    """Tell whether there is more to come: a row of another day does not end a report."""
+    return line is None or file.add(line)
+
+
+def _store(records: Blobs, key: str, file: DayFile, line_of: LineOf) -> Stored:
     """
-    Write a day's file whole, in one conditional write; a file with more rows or more calls stays.
+    Write a day's file whole, in one conditional write; what only the former one holds goes into it as well.
 
     Raises:
         ConflictError: somebody else wrote it meanwhile.
         ProtocolError: what lies there is not a file of ours.
+        PermanentError: UsageDayTooLarge.
     """
+    content = file.content()
     try:
         former, etag = records.read(key)
     except NotFoundError:
@@ -162,10 +165,14 @@ def _store(records: Blobs, key: str, content: bytes, weight: Weight) -> Stored:
         return "written"
     if former == content:
         return "same"
-    if weight.is_less_than(weigh(former, key)):
+    del content  # not three files at once
+    shown = file.weight()
+    file.unite(line for row in rows_of(former, key) if (line := line_of(row)) is not None)
+    united = file.content()
+    if former == united:
         return "kept"
-    records.replace(key, content, etag, content_type=GZIP_TYPE)
-    return "written"
+    records.replace(key, united, etag, content_type=GZIP_TYPE)
+    return "written" if file.weight() == shown else "united"
 
 
 def end_service_usage(ended: dict[str, Any], ports: Ports) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob import ContainerClient, ContentSettings
 
 from shared.adapters.translate import from_storage
-from shared.core.errors import ConflictError, NotFoundError, ProtocolError
+from shared.core.errors import ConflictError, NotFoundError, ProtocolError, UnavailableError
 from shared.core.ports import JSON_TYPE, BlobFacts, BlobLook
 
 _T = TypeVar("_T")
@@ -51,8 +51,17 @@ class BlobContainer:
         return str(self._client.container_name)
 
     def container_exists(self) -> bool:
-        """Tell whether the container is there."""
-        return self._asked(self._client.exists, "the container")
+        """
+        Tell whether the container is there, and whether its blobs may be read.
+
+        By listing one: the properties of a container may be read with rights that do not reach its blobs.
+        """
+        with contextlib.suppress(NotFoundError):
+            self._asked(
+                lambda: next(iter(self._client.list_blob_names(results_per_page=1)), None), "the container"
+            )
+            return True
+        return False
 
     def exists(self, key: str) -> bool:
         """Tell whether a blob is there."""
@@ -64,7 +73,9 @@ class BlobContainer:
             found = self._asked(self._client.get_blob_client(key).get_blob_properties, key)
         except NotFoundError:
             return None
-        return BlobLook(size_bytes=found.size, etag=str(found.etag).strip('"'))
+        return BlobLook(
+            size_bytes=found.size, etag=str(found.etag).strip('"'), modified_at=found.last_modified
+        )
 
     def measure(self, key: str) -> BlobFacts:
         """Read a blob through and say what it is; a blob replaced meanwhile fails as a conflict."""
@@ -95,8 +106,11 @@ class BlobContainer:
 
     def create_container(self) -> None:
         """Create the container without public access; one that is there is left as it is."""
-        with contextlib.suppress(ConflictError):
+        try:
             self._asked(self._client.create_container, "the container")
+        except ConflictError as err:
+            if err.code != "ContainerAlreadyExists":  # one that is being deleted is not there
+                raise UnavailableError(err.message, code=err.code) from err
 
     def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> str:
         """Write a blob that must not exist; return its ETag."""

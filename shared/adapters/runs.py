@@ -9,7 +9,10 @@ from shared.core import layout, names
 from shared.core.errors import ConflictError, NotFoundError, ProtocolError
 from shared.core.ports import Blobs
 from shared.core.runs import OpenMark, RunRecord
-from shared.records import newest, read_document
+from shared.records import newest, read_document, readable
+
+DAYS_BACK_MAX = 7
+_DAY = dt.timedelta(days=1)
 
 
 class RunStore:
@@ -63,10 +66,16 @@ class RunStore:
         if mark is not None:
             self.close(run_id, mark[1])
 
-    def ids_since(self, at: dt.datetime) -> list[str]:
-        """Return the ids of all runs that were wished for at this time or later, oldest first."""
-        keys = self._records.keys(layout.RUNS)
-        found = (key.removeprefix(layout.RUNS).removesuffix(".json") for key in keys)
+    def ids_since(self, at: dt.datetime, now: dt.datetime) -> list[str]:
+        """
+        Return the ids of all runs that were wished for at this time or later, oldest first.
+
+        Only the days in between are listed, and one more for a clock that goes ahead of this one.
+        """
+        found = []
+        for prefix in layout.runs_prefixes(at.date(), (now + _DAY).date()):
+            for key in self._records.keys(prefix):
+                found.append(key.removeprefix(layout.RUNS).removesuffix(".json"))
         return [run_id for run_id in found if run_id >= names.stamp(at)]
 
     def open_ids(self) -> list[str]:
@@ -97,6 +106,17 @@ class RunStore:
     def _open(self, run_id: str) -> None:
         self._records.put(layout.open_run_key(run_id), OpenMark().to_bytes())
 
-    def newest(self, count_max: int) -> list[RunRecord]:
-        """Return the newest runs, newest first: ids begin with the time, so names sort as times do."""
+    def newest(self, count_max: int, now: dt.datetime) -> list[RunRecord]:
+        """
+        Return the newest runs, newest first: ids begin with the time, so names sort as times do.
+
+        It goes back day by day for a week; where those days have fewer runs, the others are few as well,
+        and all are listed.
+        """
+        found: list[str] = []
+        for number in range(-1, DAYS_BACK_MAX):  # one day more for a clock that goes ahead of this one
+            prefix = layout.runs_of_day_prefix((now - number * _DAY).date())
+            found += reversed(list(self._records.keys(prefix)))
+            if len(found) >= count_max:
+                return readable(self._records, found[:count_max], RunRecord)
         return newest(self._records, layout.RUNS, RunRecord, count_max)

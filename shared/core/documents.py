@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -93,7 +93,7 @@ def faults_of(err: ValidationError, data: object = None) -> list[tuple[str, str]
         if item["type"] == "too_short" and item["input"]:
             continue  # a consequence: each entry that was not usable is listed by itself
         path = _path_in(data, item["loc"], item["type"]) if data is not None else item["loc"]
-        fault = (json_path(path), _plain(item["msg"], item["type"]))
+        fault = (json_path(path), _plain(item["msg"], item["type"], item.get("ctx", {})))
         if fault not in faults:
             faults.append(fault)
     return faults
@@ -119,14 +119,42 @@ def json_path(parts: Sequence[str | int]) -> str:
     return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
 
 
-def _plain(message: str, kind: str) -> str:
-    if kind == "union_tag_invalid":
-        return "is not one of " + message.rpartition(": ")[2]
-    if kind in {"model_type", "model_attributes_type", "dict_type"}:
-        return "is not a JSON object"
-    if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        return "is not known here"
+_PLAIN = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "model_type": "is not a JSON object",
+    "model_attributes_type": "is not a JSON object",
+    "dict_type": "is not a JSON object",
+    "tuple_type": "is not a list",
+    "list_type": "is not a list",
+    "string_type": "is not a text",
+    "int_type": "is not a whole number",
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "float_type": "is not a number",
+    "float_parsing": "is not a number",
+    "bool_type": "is neither true nor false",
+    "bool_parsing": "is neither true nor false",
+    "datetime_type": "is not a time such as 2027-01-04T00:00:00Z",
+    "datetime_parsing": "is not a time such as 2027-01-04T00:00:00Z",
+    "datetime_from_date_parsing": "is not a time such as 2027-01-04T00:00:00Z",
+    "timezone_aware": "has no zone; a time with one looks like 2027-01-04T00:00:00Z",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must hold at least {min_length}",
+    "too_long": "must hold at most {max_length}",
+    "string_too_short": "is too short: {min_length} or more characters",
+    "string_too_long": "is too long: {max_length} or fewer characters",
+    "union_tag_invalid": "is not one of {expected_tags}",
+    "union_tag_not_found": "has no {discriminator}",
+}
+"""Our own sentence for what pydantic calls a kind of fault, with what it says of the limit."""
+
+
+def _plain(message: str, kind: str, limits: Mapping[str, Any]) -> str:
+    if kind in _PLAIN:
+        return _PLAIN[kind].format_map(limits)
     text = message.removeprefix("Value error, ")
     return text[:1].lower() + text[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,10 @@ def _region(text: str) -> str:
 def _api_version(text: str) -> str:
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?", text):
         raise ValueError("is not an api-version such as 2024-05-01")
+    try:
+        dt.date.fromisoformat(text[:10])
+    except ValueError as err:
+        raise ValueError("is not an api-version such as 2024-05-01: there is no such day") from err
     if text < API_VERSION_FLOOR:
         raise ValueError(f"is older than {API_VERSION_FLOOR}, and older versions are retired")
     return text

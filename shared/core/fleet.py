@@ -80,6 +80,8 @@ class Start(Document):
     requested_at: Utc
     look_first: bool = False
     """Whether this night may have backed it up already, unnoticed."""
+    is_named: bool = False
+    """Whether somebody named the service, and means it though the plan pauses it."""
 
 
 class FleetState(Document):
@@ -93,6 +95,8 @@ class FleetState(Document):
     ended: tuple[Finished, ...] = ()
     again_for: tuple[str, ...] = ()
     """Services that get one more backup if their configuration changes while one runs."""
+    are_named: bool = False
+    """Whether somebody named the services; else they are all that the app looks after."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -174,7 +178,7 @@ def looked(state: FleetState, looks: Iterable[Mapping[str, Any]], now: dt.dateti
     for run in state.active:
         look = by_id.get(run.run_id, {})
         if look.get("end"):
-            after = _next(run, look["end"], run.service in again_for, now, state.intervals)
+            after = after_end(run, look["end"], run.service in again_for, now, state.intervals)
             if isinstance(after, Turn):
                 later.append(after)
             else:
@@ -186,7 +190,7 @@ def looked(state: FleetState, looks: Iterable[Mapping[str, Any]], now: dt.dateti
         elif now - (run.lost_since or now) < dt.timedelta(seconds=state.intervals.lost_patience_s):
             active.append(run.model_copy(update={"lost_since": run.lost_since or now}))
         else:
-            ended.append(_abandoned(run))
+            ended.append(lost(run))
     return state.model_copy(
         update={
             "later": tuple(later),
@@ -211,6 +215,7 @@ def _start(state: FleetState, turn: Turn, now: dt.datetime) -> Start:
         service=turn.service,
         requested_at=turn.at or now.replace(microsecond=0),
         look_first=not turn.run_ids and (wish.starts > 1 or bool(turn.tries)),
+        is_named=state.are_named,
     )
 
 
@@ -239,7 +244,7 @@ def _after(
     return turn.model_copy(update={"due_at": now + pause, "tries": tries + 1, "until": until, "at": at})
 
 
-def _next(
+def after_end(
     run: ActiveRun, end: Mapping[str, Any], may_again: bool, now: dt.datetime, intervals: Intervals
 ) -> Turn | Finished:
     """Return whether a service whose run has ended has its word, or gets another turn."""
@@ -257,7 +262,8 @@ def _next(
     return Finished(service=run.service, word=word, run_ids=run_ids)
 
 
-def _abandoned(run: ActiveRun) -> Finished:
+def lost(run: ActiveRun) -> Finished:
+    """Return the word of a service whose run is not waited for any longer."""
     run_ids = (*(run.run_ids or ()), run.run_id)
     word = run.kept or Outcome.OUTCOME_UNKNOWN
     return Finished(service=run.service, word=word, run_ids=run_ids, fault=abandoned())

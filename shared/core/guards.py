@@ -117,7 +117,8 @@ def region_refusals(state: ServiceState, expected: ServiceRef) -> list[Refusal]:
 def api_version_refusals(state: ServiceState, api_version: str) -> list[Refusal]:
     """Refuse an api-version below the service's own floor."""
     floor = state.min_api_version
-    if floor is None or api_version >= floor:
+    # by date: a preview is no newer than the stable version of its day
+    if floor is None or api_version[:10] >= floor[:10]:
         return []
     return [
         Refusal(

@@ -27,6 +27,10 @@ class Intervals(Value):
     """How long a run waits for its service before it is refused as busy."""
     evidence_grace_s: int = Field(default=120, ge=1)
     """How long after a POST without an answer its effect may still appear."""
+    repeat_restore_s: int = Field(default=900, ge=1)
+    """After so long the POST of a restore is not repeated: what came after the first may be undone by it."""
+    late_proof_s: int = Field(default=3600, ge=1)
+    """So long after a restore was last seen at work a difference may come from somebody else."""
     denied_patience_s: int = Field(default=900, ge=1)
     """How long a refused poll is repeated: new role assignments take minutes to work."""
     not_found_patience_s: int = Field(default=900, ge=1)

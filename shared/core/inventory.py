@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ DIGEST_LENGTH = 16
 
 DIFFERENCES_SHOWN_MAX = 50
 CHANGES_NAMED_MAX = 5
+UNREAD_NAMED_MAX = 20
 """In a warning, which is one line; the two inventories hold all of them."""
 
 _UNSTABLE = frozenset(
@@ -60,6 +61,7 @@ COLLECTIONS: tuple[Collection, ...] = (
         children=(
             Collection(name="operations", children=(Collection(name="policies"),)),
             Collection(name="policies"),
+            Collection(name="diagnostics"),
         ),
     ),
     Collection(name="apiVersionSets"),
@@ -79,6 +81,12 @@ COLLECTIONS: tuple[Collection, ...] = (
 )
 """What is taken. Each list costs one call, and one more for each page of 100."""
 
+TAKEN_NOW = 2
+"""Number of the set of lists above; it goes up with every change of it."""
+
+_NOT_TAKEN_BEFORE = {2: ("apis/*/diagnostics",)}
+"""What each set added: an inventory of an older set says nothing of these lists."""
+
 
 class Inventory(Document):
     """Entities of one service at one time: relative id in lower case to digest."""
@@ -87,7 +95,9 @@ class Inventory(Document):
     taken_at: Utc
     entities: dict[str, str]
     not_read: tuple[str, ...] = ()
-    """Lists that could not be read, each with the reason; an inventory with any proves nothing."""
+    """Lists that could not be read, each with the reason; `*` stands for every entity."""
+    taken: int = 1
+    """Which set of lists; 1 in documents that do not say it."""
 
     @property
     def digest(self) -> str:
@@ -140,15 +150,19 @@ def compare(expected: Iterable[Inventory], actual: Inventory) -> tuple[Differenc
     Args:
         expected: the inventory taken with a backup; two if the configuration changed meanwhile, since
             the backup then holds either state of a changed entity.
-        actual: what is there now.
+        actual: what is there now. Entities of lists that any of the inventories has not read are left out.
 
     Returns:
         Differences in order of the entities' names; empty means equal.
     """
     wanted = list(expected)
-    names = {name for inventory in (*wanted, actual) for name in inventory.entities}
+    everything = (*wanted, actual)
+    names = {name for inventory in everything for name in inventory.entities}
+    unread = {pattern for inventory in everything for pattern in _unread(inventory)}
     found = []
     for name in sorted(names):
+        if unread and _lists_over(name) & unread:
+            continue
         allowed = {inventory.entities.get(name) for inventory in wanted}
         value = actual.entities.get(name)
         if value not in allowed:
@@ -157,12 +171,25 @@ def compare(expected: Iterable[Inventory], actual: Inventory) -> tuple[Differenc
     return tuple(found)
 
 
-def change_warning(before: Inventory, after: Inventory) -> str:
-    """Return in one line how a service differs from what it was before its backup, with some of the names."""
+def change_warning(before: Inventory, after: Inventory, *, is_timely: bool = True) -> str:
+    """
+    Return in one line how a service differs from what it was before its backup, with some of the names.
+
+    Args:
+        before: taken before the POST.
+        after: taken after the operation, and not the same.
+        is_timely: whether it was taken right after the operation's end; later it does not say when the
+            service changed.
+    """
     found = compare([before], after)
     shown = ", ".join(f"{one.entity} {one.what}" for one in found[:CHANGES_NAMED_MAX])
     rest = len(found) - CHANGES_NAMED_MAX
     more = f" and {rest} more" if rest > 0 else ""
+    if not is_timely:
+        return (
+            "the configuration is not what it was before the backup, and it is not known whether it changed "
+            f"while the backup ran or after it; {len(found)} entities: {shown}{more}"
+        )
     return (
         "the configuration changed while the backup ran; it may hold either state of "
         f"{len(found)} entities: {shown}{more}"
@@ -191,6 +218,31 @@ def _anonymous(text: str, service: ServiceRef) -> str:
     text = re.sub(resource_id, "~", text, flags=re.IGNORECASE)
     host = rf"(?<![a-z0-9-]){re.escape(service.name)}(?=(?:\.[a-z]+)*\.azure-api\.)"
     return re.sub(host, "~", text, flags=re.IGNORECASE)
+
+
+def shortened(lines: Sequence[str]) -> str:
+    """Return lists that were not read in one line; the inventories hold all of them."""
+    more = f" and {len(lines) - UNREAD_NAMED_MAX} more" if len(lines) > UNREAD_NAMED_MAX else ""
+    return ", ".join(lines[:UNREAD_NAMED_MAX]) + more
+
+
+def pattern_of(path: str) -> str:
+    """Return "apis/*/operations" for the list "apis/orders/operations"."""
+    return "/".join("*" if place % 2 else part for place, part in enumerate(path.split("/")))
+
+
+def _unread(inventory: Inventory) -> set[str]:
+    """Return the lists, in lower case, of which an inventory says nothing."""
+    older = (added for number, added in _NOT_TAKEN_BEFORE.items() if inventory.taken < number)
+    named = (line.partition(":")[0].lower() for line in inventory.not_read)
+    return {*named, *(path for paths in older for path in paths)}
+
+
+def _lists_over(name: str) -> set[str]:
+    """Return the lists that lead to an entity, by path and by pattern."""
+    parts = name.strip("/").split("/")
+    paths = {"/".join(parts[:count]) for count in range(1, len(parts), 2)}
+    return paths | {pattern_of(path) for path in paths}
 
 
 def _kind(name: str) -> str:

@@ -20,6 +20,9 @@ CHANGES = "changes/"
 ROSTER = "roster.json"
 """The services that discovery found last."""
 
+DAYS_LISTED_MAX = 14
+"""Runs of more days than these are listed by the month."""
+
 _RESTORE_POINT = re.compile(r"restore-points/(?P<service>[a-z][a-z0-9-]*)/(?P<name>[A-Za-z0-9._-]+)\.json")
 
 
@@ -36,6 +39,11 @@ def restore_points_prefix(service: str) -> str:
 def inventory_key(service: str, name: str) -> str:
     """Return the blob name of the inventory taken with a backup."""
     return f"inventories/{service}/{name}.json"
+
+
+def part_key(key: str) -> str:
+    """Return the blob name of an unfinished inventory that belongs to the document of this key."""
+    return f"{key.removesuffix('.json')}.part.json"
 
 
 def replica_key(service: str, name: str) -> str:
@@ -56,6 +64,15 @@ def run_key(run_id: str) -> str:
 def runs_of_day_prefix(day: dt.date) -> str:
     """Return what the records of all runs begin with that were wished for on one UTC day."""
     return f"{RUNS}{day:%Y%m%d}"
+
+
+def runs_prefixes(first: dt.date, last: dt.date) -> list[str]:
+    """Return what the records of all runs of these UTC days begin with, oldest first: few lists, not all."""
+    days = (last - first).days + 1
+    if days <= DAYS_LISTED_MAX:
+        return [runs_of_day_prefix(first + dt.timedelta(days=number)) for number in range(days)]
+    months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    return [f"{RUNS}{month // 12:04d}{month % 12 + 1:02d}" for month in months]
 
 
 def open_run_key(run_id: str) -> str:

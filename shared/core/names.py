@@ -3,7 +3,8 @@ Names that this app makes. All are legal where they are used, and none is used f
 
 Names of backups and ids of runs begin with, or hold, the second of their wish, and so sort by time.
 
-No backup overwrites another one, since its name says which service and which second it is of.
+No backup overwrites another one: its name says which service and which second it is of, and, unless the
+timer wished for it, which night. Whatever lies under such a name already refuses the run before its POST.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 STAMP_FORMAT = "%Y%m%dT%H%M%SZ"
 BACKUP_SUFFIX = ".apimbackup"
 
-_BACKUP = re.compile(r"(?P<service>[a-z][a-z0-9-]*)_(?P<stamp>[0-9]{8}T[0-9]{6}Z)\.apimbackup")
+_BACKUP = re.compile(r"(?P<service>[a-z][a-z0-9-]*)_(?P<stamp>[0-9]{8}T[0-9]{6}Z)(-[0-9a-f]{8})?\.apimbackup")
 _NIGHT_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{8})?")
 _REBUILD_ID = re.compile(r"rebuild-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-(backup|restore|replicate)-[a-z][a-z0-9-]*")
@@ -28,9 +29,9 @@ def stamp(at: dt.datetime) -> str:
     return at.strftime(STAMP_FORMAT)
 
 
-def backup_name(service: str, wished_at: dt.datetime) -> str:
-    """Return the blob name of a backup, the same for every retry of one wish."""
-    return f"{service}_{stamp(wished_at)}{BACKUP_SUFFIX}"
+def backup_name(service: str, wished_at: dt.datetime, *, because: str = "") -> str:
+    """Return the blob name of a backup, the same for every retry of one wish; see run_id for `because`."""
+    return f"{service}_{stamp(wished_at)}{_tail(because)}{BACKUP_SUFFIX}"
 
 
 def is_own_backup(name: str) -> bool:
@@ -60,8 +61,7 @@ def run_id(kind: str, service: str, wished_at: dt.datetime, *, because: str = ""
         because: what makes two wishes of one second different (a request, an event); empty for the
             timer, so that a second firing of one night means the same run.
     """
-    tail = f"-{digest(because)[:8]}" if because else ""
-    return f"{stamp(wished_at)}-{kind}-{service}{tail}"
+    return f"{stamp(wished_at)}-{kind}-{service}{_tail(because)}"
 
 
 def is_run_id(text: str) -> bool:
@@ -87,7 +87,7 @@ def night_id(at: dt.datetime, *, because: str = "") -> str:
         because: what makes two nights of one second different (a call, an event); empty for the timer,
             so that every firing for one occurrence means the same night.
     """
-    return f"{stamp(at)}-{digest(because)[:8]}" if because else stamp(at)
+    return f"{stamp(at)}{_tail(because)}"
 
 
 def is_night_id(text: str) -> bool:
@@ -134,6 +134,10 @@ def follow_instance(of_run: str, resumes: int = 0) -> str:
             second one of the same id would not begin.
     """
     return f"poll-{of_run}-{resumes}" if resumes else f"poll-{of_run}"
+
+
+def _tail(because: str) -> str:
+    return f"-{digest(because)[:8]}" if because else ""
 
 
 def digest(text: str) -> str:

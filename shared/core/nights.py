@@ -47,6 +47,15 @@ def abandoned() -> Fault:
     )
 
 
+def cut_off() -> Fault:
+    """Return why a service that a night never came to has no word."""
+    return Fault(
+        code="RunAbandoned",
+        message="the night was cut off, and left no run of this service",
+        hint="Fire the night by hand while it is the newest one, or name the service in POST /api/backups.",
+    )
+
+
 def tell(
     service: str, word: Outcome, fault: Fault | None, run_ids: Sequence[str], runs: Sequence[RunRecord]
 ) -> ServiceNight:

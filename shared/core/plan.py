@@ -174,7 +174,7 @@ class Discovery(Value):
 
 class ProtectedService(Value):
     """
-    One service with everything settled: its own words first, then its region's, then the defaults.
+    One service with everything filled in: its own words first, then its region's, then the defaults.
 
     `retention` None: nothing is ever pruned. `after_changes` None: changes start nothing. `usage` None:
     no reports are exported.
@@ -225,11 +225,11 @@ class Plan(Document):
     @functools.cached_property
     def services(self) -> tuple[ProtectedService, ...]:
         """The services that the plan names; those that are discovered are added by shared.roster."""
-        return tuple(self.settle(entry) for entry in self.entries)
+        return tuple(self.fill_in(entry) for entry in self.entries)
 
-    def settle(self, entry: PlannedService) -> ProtectedService:
+    def fill_in(self, entry: PlannedService) -> ProtectedService:
         """
-        Return a service with everything settled.
+        Return a service with everything filled in.
 
         A null in the service's own words takes back what the defaults say.
 
@@ -272,8 +272,10 @@ def parse_plan(text: str, *, origin: str = SETTING) -> Plan:
     try:
         data = json.loads(text, object_pairs_hook=JsonObject)
     except (ValueError, RecursionError) as err:
-        where = f"line {err.lineno}, column {err.colno}" if isinstance(err, json.JSONDecodeError) else "$"
-        raise ConfigError(f"the plan in {origin} is not JSON", faults=[(where, str(err))], hint=hint) from err
+        where, what = "$", str(err)
+        if isinstance(err, json.JSONDecodeError):
+            where, what = f"line {err.lineno}, column {err.colno}", err.msg
+        raise ConfigError(f"the plan in {origin} is not JSON", faults=[(where, what)], hint=hint) from err
     faults: list[tuple[str, str]] = []
     plan: Plan | None = None
     try:

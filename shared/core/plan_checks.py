@@ -50,7 +50,9 @@ def written_twice(data: Any) -> Iterator[Fault]:
 
 
 def disagreements(data: Any) -> list[Fault]:
-    """Find where parts of a plan contradict each other."""
+    """Find where parts of a plan contradict each other; what is no object has no parts."""
+    if not isinstance(data, dict):
+        return []
     plan = _as_dict(data)
     services = [
         (f"$.services[{index}]", _as_dict(service))

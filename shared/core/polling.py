@@ -30,6 +30,8 @@ class FollowState(Document):
     next_at: Utc | None = None
     """When to poll next; None before the first wait was chosen."""
     polls: int = 0
+    running_at: Utc | None = None
+    """When an answer said last that it still runs."""
     faults_in_row: int = 0
     denied_since: Utc | None = None
     not_found_since: Utc | None = None
@@ -57,6 +59,8 @@ class FollowEnd(Document):
     operation: Operation
     polls: int
     fault: Fault | None = None
+    running_at: Utc | None = None
+    """When it was last seen at work; None: it was over when it was first seen."""
 
 
 def begin(state: FollowState, now: dt.datetime) -> FollowState:
@@ -100,6 +104,7 @@ def _remember(state: FollowState, status: OperationStatus, now: dt.datetime) -> 
         update={
             "operation": status.operation,
             "polls": state.polls + 1,
+            "running_at": now if status.state is PollState.RUNNING else state.running_at,
             "faults_in_row": 0 if is_read else state.faults_in_row + 1,
             "denied_since": (state.denied_since or now) if is_denied else None,
             "not_found_since": (state.not_found_since or now)
@@ -131,4 +136,10 @@ def _no_later(at: dt.datetime, state: FollowState) -> dt.datetime:
 
 
 def _end(state: FollowState, result: FollowResult) -> FollowEnd:
-    return FollowEnd(result=result, operation=state.operation, polls=state.polls, fault=state.last_fault)
+    return FollowEnd(
+        result=result,
+        operation=state.operation,
+        polls=state.polls,
+        fault=state.last_fault,
+        running_at=state.running_at,
+    )

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
-from shared.core.plan import BackupStorage, Plan
+from shared.core.plan import Access, BackupStorage, Plan
 from shared.core.response import Response
 from shared.core.runs import OpenMark, RunRecord
 from shared.core.services import ServiceRef, ServiceState
+from shared.core.unfinished import UnfinishedInventory
 
 JSON_TYPE = "application/json"
 
@@ -94,10 +95,12 @@ class BlobFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobLook:
-    """A blob as its properties show it, without reading it: size in bytes, ETag."""
+    """A blob as its properties show it, without reading it: size in bytes, ETag, written when (UTC)."""
 
     size_bytes: int
     etag: str
+    modified_at: dt.datetime
+    """By the clock of storage."""
 
 
 class Blobs(Protocol):
@@ -180,7 +183,7 @@ class Runs(Protocol):
         """Write a run that must not have changed meanwhile; return the new ETag. Raises ConflictError."""
         ...
 
-    def newest(self, count_max: int) -> list[RunRecord]:
+    def newest(self, count_max: int, now: dt.datetime) -> list[RunRecord]:
         """Return the newest runs, newest first."""
         ...
 
@@ -188,7 +191,7 @@ class Runs(Protocol):
         """Take back a run that nothing was started for, unless anybody has written it since this ETag."""
         ...
 
-    def ids_since(self, at: dt.datetime) -> list[str]:
+    def ids_since(self, at: dt.datetime, now: dt.datetime) -> list[str]:
         """Return the ids of all runs that were wished for at this time or later, oldest first."""
         ...
 
@@ -231,8 +234,18 @@ class Ports(Protocol):
     @property
     def runs(self) -> Runs: ...
 
-    def take_inventory(self, service: ServiceRef) -> Inventory:
-        """List what a service holds; lists that we may not read are named in it. Raises TemporaryError."""
+    def take_inventory(
+        self, service: ServiceRef, so_far: UnfinishedInventory | None = None
+    ) -> Inventory | UnfinishedInventory:
+        """
+        List what a service holds, for some minutes, and go on from what was read before.
+
+        Lists that cannot be read are named in it. Raises TemporaryError while others have the turn.
+        """
+        ...
+
+    def key_fault(self, access: Access) -> str:
+        """Say what is wrong with the setting of an account key; empty if nothing is, or no key is used."""
         ...
 
     def records(self, region: str | None = None) -> Blobs:

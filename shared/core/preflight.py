@@ -73,6 +73,11 @@ CHECKS = tuple(
         ),
         ("AccountRaisesEvents", storage.raises_events, f"{_LEARN}event-grid/event-schema-blob-storage"),
         (
+            "KeyPresent",
+            storage.has_key,
+            f"{_LEARN}app-service/app-service-key-vault-references",
+        ),
+        (
             "SharedKeyAllowed",
             storage.takes_shared_key,
             f"{_LEARN}storage/common/shared-key-authorization-prevent",

@@ -63,6 +63,8 @@ class Unseen:
     reason: str
     for_now: bool = False
     scope: str = ""
+    code: str = ""
+    """The other side's own code for it, where it had one."""
 
 
 class NotCheckedError(Exception):
@@ -94,6 +96,8 @@ class Facts:
     role_assignments: Sequence[Mapping[str, Any]] | Unseen
     """Of the identity that writes the backup, on the storage account, above and below."""
     has_container: bool | Unseen
+    key_fault: str = ""
+    """What is wrong with the setting that holds the account key, where one is used."""
 
 
 def seen(fact: _T | Unseen) -> _T:

@@ -76,6 +76,10 @@ def is_usable(facts: Facts) -> Finding:
     if state.is_in_transition and not refusals:
         cause = f"the service's provisioning state is {state.provisioning_state}: a backup waits for its end"
         return warning(cause, command)
+    if state.provisioning_state != "Succeeded" and not refusals:
+        # a backup is proven only where the service stands at Succeeded afterwards
+        cause = f"the service's provisioning state is {state.provisioning_state}, and not Succeeded"
+        return refusal(cause, command)
     return _guarded(refusals, f"the service is {state.provisioning_state}", command)
 
 

@@ -25,6 +25,7 @@ from shared.core.preflight_facts import (
 )
 from shared.core.services import canonical_region
 
+_KINDS_WITH_EVENTS = frozenset({"StorageV2", "BlobStorage", "BlockBlobStorage"})
 _SYSTEM_ACCESS = '"access": {"type": "SystemAssignedManagedIdentity"}'
 
 
@@ -49,24 +50,49 @@ def may_read_blobs(facts: Facts) -> Finding:
         return ok("the container was asked for")
     if found.for_now:
         raise NotCheckedError(found.reason)
+    scope = account_id(facts) or f"<id of the storage account {facts.storage.account}>"
+    cause = f"the backup could not be read afterwards: {found.reason}"
+    if found.code == "AuthorizationFailure":  # what storage says to a network that it does not let in
+        command = f"az storage account network-rule add --ids {scope} --subnet <id of this app's subnet>"
+        return refusal(f"{cause}; or the account's firewall stops this app", command)
     command = (
         'az role assignment create --assignee "$APP_CLIENT_ID" --role "Storage Blob Data Contributor"'
-        f" --scope {account_id(facts) or '<id of the storage account ' + facts.storage.account + '>'}"
+        f" --scope {scope}"
     )
-    return refusal(f"the backup could not be read afterwards: {found.reason}", command)
+    return refusal(cause, command)
 
 
 def raises_events(facts: Facts) -> Finding:
     """The account is of a kind that tells of new blobs."""
-    account = seen(facts.account)
-    if account.get("kind") != "Storage":
-        return ok(f"kind {account.get('kind')}")
+    kind = seen(facts.account).get("kind")
+    if kind in _KINDS_WITH_EVENTS:
+        return ok(f"kind {kind}")
+    if kind == "FileStorage":
+        command = f"edit {SETTING}: an account of kind StorageV2 in storage of {facts.service}"
+        return refusal("the account is of kind FileStorage, which holds no blobs", command)
+    if kind != "Storage":
+        command = f"az storage account show --ids {account_id(facts)} --query kind"
+        return warning(f"the account is of kind {kind}, of which this app knows nothing", command)
     cause = (
         "the account is of the old kind Storage (general purpose v1), which raises no BlobCreated events: "
         "if the records lie there too, nothing is replicated"
     )
     command = f"az storage account update --ids {account_id(facts)} --set kind=StorageV2 --access-tier Hot"
     return warning(cause, command)
+
+
+def has_key(facts: Facts) -> Finding:
+    """The setting that holds the account key is there, where the plan uses it."""
+    access = facts.storage.access
+    if not isinstance(access, AccessKeyAccess):
+        return ok("no key is used")
+    if not facts.key_fault:
+        return ok(f"the setting {access.key_setting} is there")
+    command = (
+        "az functionapp config appsettings set --name <this app> --resource-group <its group>"
+        f' --settings "{access.key_setting}=@Microsoft.KeyVault(SecretUri=<uri of the secret>)"'
+    )
+    return refusal(f"the setting {access.key_setting} {facts.key_fault}", command)
 
 
 def takes_shared_key(facts: Facts) -> Finding:
@@ -141,9 +167,11 @@ def _access_key(facts: Facts, account_region: str, doors: list[str]) -> Finding:
         cause = (
             f"the account has a firewall with {', '.join(passable)}: with a key, the control-plane addresses "
         )
-        return warning(
-            cause + f"of API Management in {facts.expected.region} must be among them", _show_rules(facts)
+        command = (
+            f"az storage account network-rule add --ids {account_id(facts)}"
+            " --ip-address <control-plane address of API Management>"
         )
+        return warning(f"{cause}of API Management in {facts.expected.region} must be among them", command)
     if is_near:
         cause = (
             f"the account has a firewall and is in the service's own region {account_region}, from where "

@@ -6,10 +6,12 @@ Rules of the file:
 2. A manifest is believed only where it names this service, this place and this blob, and where size and
    SHA-256 of the blob are those that it names.
 3. What was pruned does not come back.
+4. A record that was made anew says so: its creation is an event, and no reason to restore anything.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 from collections import Counter
 from collections.abc import Sequence
@@ -37,6 +39,8 @@ class RebuildWord(enum.StrEnum):
     """Its manifest is not of this blob, or cannot be read; no record was written."""
     PRUNED_BEFORE = "prunedBefore"
     """There is a tombstone; no record was written."""
+    PRUNE_BEGUN = "pruneBegun"
+    """There are tombstone and mark: it was announced at least, and not finished; no record was written."""
 
 
 class Rebuilt(Value):
@@ -67,6 +71,8 @@ class RebuildRecord(Document):
     requested_at: Utc
     services: tuple[str, ...]
     ended_at: Utc | None = None
+    warnings: tuple[str, ...] = ()
+    """Why services may be missing in it."""
     results: tuple[ServiceRebuild, ...] = ()
 
     @property
@@ -107,7 +113,7 @@ def why_not_of(
     return ""
 
 
-def recreated(point: RestorePoint, blob: BlobFacts) -> RestorePoint | str:
+def recreated(point: RestorePoint, blob: BlobFacts, now: dt.datetime) -> RestorePoint | str:
     """
     Return the record of a blob whose content is what its manifest says, or why there is none.
 
@@ -117,7 +123,7 @@ def recreated(point: RestorePoint, blob: BlobFacts) -> RestorePoint | str:
         return f"it has {blob.size_bytes} bytes, its manifest says {point.size_bytes}"
     if blob.sha256 != point.sha256:
         return "its SHA-256 is not the one in its manifest"
-    return point.model_copy(update={"etag": blob.etag})
+    return point.model_copy(update={"etag": blob.etag, "rebuilt_at": now})
 
 
 def merged(former: Sequence[Rebuilt], fresh: Sequence[Rebuilt]) -> tuple[Rebuilt, ...]:

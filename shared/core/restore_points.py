@@ -28,7 +28,8 @@ class InventorySummary(Value):
     key: str
     digest: str
     counts: dict[str, int]
-    changed_while_running: bool = False
+    changed_while_running: bool | None = False
+    """None: the service is not what it was before, and whether it changed after the end is not known."""
 
 
 class StoredDocument(Value):
@@ -72,6 +73,8 @@ class RestorePoint(Document):
     sidecar: StoredDocument | None = None
     coverage: tuple[Covered, ...] = ()
     warnings: tuple[str, ...] = ()
+    rebuilt_at: Utc | None = None
+    """When a rebuild made the record anew from the manifest; None for the record that the backup wrote."""
 
     def is_expired(self, now: dt.datetime) -> bool:
         """Whether the service would refuse it; the boundary itself counts as expired."""

@@ -6,8 +6,11 @@ Rules of the file:
 2. The newest usable point never dies, and where no point is usable none dies at all.
 3. What is not known keeps: replicas or runs that could not be read, a catalogue that was not read in full.
 4. A point is usable while it has not expired and its blob is there. One that is not usable takes no place
-   in keepLast, does not count for the floor, and is not waited for by a standby. Its age, a hold and a
-   restore that is under way keep it like any other.
+   in keepLast and is not waited for by a standby. Its age, a hold and a restore that is under way keep it
+   like any other.
+5. The floor counts usable points, and after them those that only validityDays lets expire: Azure would
+   still restore them.
+6. Where most of the blobs are not in their lists none dies: a container was emptied or made anew.
 """
 
 from __future__ import annotations
@@ -22,10 +25,12 @@ from shared.core.documents import Document, Utc, Value
 from shared.core.errors import cut
 from shared.core.plan import ProtectedService, Retention
 from shared.core.reports import Replica
-from shared.core.restore_points import RestorePoint
+from shared.core.restore_points import VALIDITY, RestorePoint
 
 REASON_LENGTH_MAX = 200
 FAULTS_SHOWN_MAX = 3
+MISSING_MIN = 2
+"""One missing backup was deleted by somebody; so many, if they are most of them, are an accident."""
 UNREADABLE_HOLD = "(the reason cannot be read)"
 """Shown for a hold whose document is broken; it holds all the same."""
 
@@ -37,20 +42,6 @@ class Hold(Document):
     name: str
     reason: str
     held_at: Utc
-
-
-class Tombstone(Document):
-    """What was pruned, why, when and by which run; written before anything is deleted, and kept."""
-
-    point: RestorePoint
-    """The whole record as it was."""
-    reasons: tuple[str, ...]
-    pruned_at: Utc
-    run_id: str
-
-    def is_of(self, point: RestorePoint) -> bool:
-        """Whether it is about this very backup: name, place and content."""
-        return _identity(self.point) == _identity(point)
 
 
 class Verdict(enum.StrEnum):
@@ -134,7 +125,7 @@ def plan_prune(service: ProtectedService, catalog: Catalog, now: dt.datetime) ->
         at=now,
         rules=service.retention,
         nothing_dies_because=bench.nothing_dies_because,
-        points=judged or tuple(bench.kept(point, ()) for point in bench.points),
+        points=judged or bench.unjudged(),
     )
 
 
@@ -157,6 +148,18 @@ def is_usable(point: RestorePoint, catalog: Catalog, now: dt.datetime) -> bool:
     return not point.is_expired(now) and point.name not in catalog.missing
 
 
+def why_mostly_missing(service: ProtectedService, catalog: Catalog) -> str:
+    """Return in one sentence that most backups of a service are not there, or an empty string."""
+    own = [point.name for point in catalog.points if is_ours(point, service)]
+    gone = [name for name in own if name in catalog.missing]
+    if len(gone) < MISSING_MIN or 2 * len(gone) <= len(own):
+        return ""
+    return (
+        f"the backups of {len(gone)} of {len(own)} restore points are not in their containers, {max(gone)} "
+        "among them: bring them back, or delete their records if they are gone for good"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Say:
     """What one rule says of one point."""
@@ -177,6 +180,7 @@ class _Bench:
         usable = (point.name for point in own if is_usable(point, catalog, now))
         self._newer_than = {name: newer for newer, name in enumerate(usable)}
         """How many usable points are newer, for each usable point, the newest first."""
+        self._lapsed = [point.name for point in own if self._is_lapsed(point)]
         self._held_back = self._newest_replica()
 
     @property
@@ -188,7 +192,7 @@ class _Bench:
             return self._catalog.why_incomplete
         if self.points and not self._newer_than:
             return "no restore point is usable: nothing is pruned until there is one"
-        return ""
+        return why_mostly_missing(self._service, self._catalog)
 
     def judge(self, rules: Retention) -> tuple[Judged, ...]:
         """Return every point with its verdict, oldest first."""
@@ -202,6 +206,10 @@ class _Bench:
             else self._judged(point, Verdict.DIE, tuple(say.text for say in said[point.name]))
             for point in self.points
         )
+
+    def unjudged(self) -> tuple[Judged, ...]:
+        """Return every point as it stays without rules, oldest first; a hold shows all the same."""
+        return tuple(self.kept(point, (self._hold(point),)) for point in self.points)
 
     def kept(self, point: RestorePoint, says: Sequence[_Say]) -> Judged:
         """Return a point that stays, with the reasons that keep it."""
@@ -221,20 +229,27 @@ class _Bench:
         )
 
     def _hold_the_floor(self, rules: Retention, said: dict[str, list[_Say]], kept: set[str]) -> None:
-        """Bring back the newest dying usable points while fewer than keepAtLeast are left."""
-        left = sum(name in kept for name in self._newer_than)
-        for name in self._newer_than:
-            if name in kept:
-                continue
-            if left < rules.keep_at_least:
-                kept.add(name)
-                left += 1
-                text = f"fewer than {rules.keep_at_least} usable points would be left (keepAtLeast)"
-                said[name].append(_Say(True, text))
+        """Bring back the newest dying points while fewer than keepAtLeast are left, usable ones first."""
+        left = 0
+        for names_of_a_kind, kind in ((list(self._newer_than), "usable"), (self._lapsed, "restorable")):
+            left += sum(name in kept for name in names_of_a_kind)
+            for name in names_of_a_kind:
+                if left >= rules.keep_at_least:
+                    break
+                if name not in kept:
+                    kept.add(name)
+                    left += 1
+                    text = f"fewer than {rules.keep_at_least} {kind} points would be left (keepAtLeast)"
+                    said[name].append(_Say(True, text))
         for name, says in said.items():
             if name not in kept:
-                text = f"{left} usable points are left without it, keepAtLeast is {rules.keep_at_least}"
+                text = f"{left} restorable points are left without it, keepAtLeast is {rules.keep_at_least}"
                 says.append(_Say(False, text))
+
+    def _is_lapsed(self, point: RestorePoint) -> bool:
+        """Whether only the plan's validityDays makes a point unusable: Azure would restore it."""
+        is_there = point.name not in self._catalog.missing
+        return is_there and point.is_expired(self._now) and self._now < point.started_at + VALIDITY
 
     def _ask(self, point: RestorePoint, rules: Retention) -> list[_Say]:
         says = [self._place(point), self._last(point, rules), self._age(point, rules), self._hold(point)]
@@ -300,7 +315,3 @@ class _Bench:
         return max(
             (one.point_started_at for one in replicas if one.target.is_same_as(standby.ref)), default=None
         )
-
-
-def _identity(point: RestorePoint) -> tuple[str, ...]:
-    return (point.service, point.name, point.account, point.container, point.sha256, point.run_id)

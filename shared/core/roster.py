@@ -93,9 +93,9 @@ def members(plan: Plan, roster: Roster) -> Iterator[tuple[str, PlannedService]]:
             yield found.name, _entry(found)
 
 
-def settled(plan: Plan, roster: Roster) -> tuple[ProtectedService, ...]:
-    """Return the services that discovery adds to the plan, with everything settled."""
-    return tuple(plan.settle(entry) for _, entry in members(plan, roster))
+def filled_in(plan: Plan, roster: Roster) -> tuple[ProtectedService, ...]:
+    """Return the services that discovery adds to the plan, with everything filled in."""
+    return tuple(plan.fill_in(entry) for _, entry in members(plan, roster))
 
 
 def vanished(plan: Plan, former: Roster, lists: Lists) -> tuple[Found, ...]:

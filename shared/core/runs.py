@@ -104,6 +104,8 @@ class RunRecord(Document):
     """When the last of them was about to be sent; None while it is certain that none is on its way."""
     first_posted_at: Utc | None = None
     """When the first of them was: whatever the operation captured is not older than that."""
+    transition_seen_at: Utc | None = None
+    """When the target of a restore whose answer was lost was seen at work: perhaps by its POST."""
     operation: Operation | None = None
     polls: int = 0
     restore_point: str | None = None

@@ -44,6 +44,8 @@ class Weighed(enum.StrEnum):
     """It never took effect: it may be sent again."""
     GIVE_UP = "giveUp"
     """No trace after several POSTs."""
+    UNPROVEN = "unproven"
+    """It left no effect that is there now, but another POST could undo what was changed since."""
 
 
 def weigh(run: RunRecord, evidence: Evidence, now: dt.datetime, intervals: Intervals) -> Weighed:
@@ -54,7 +56,27 @@ def weigh(run: RunRecord, evidence: Evidence, now: dt.datetime, intervals: Inter
         return Weighed.SETTLED
     if run.posted_at is not None and now - run.posted_at < dt.timedelta(seconds=intervals.evidence_grace_s):
         return Weighed.WAIT
+    if run.kind != "backup" and not _may_repeat(run, now, intervals):
+        return Weighed.UNPROVEN
     return Weighed.GIVE_UP if run.posts >= POSTS_MAX else Weighed.POST
+
+
+def needs_note(run: RunRecord, evidence: Evidence) -> bool:
+    """Tell whether it has to be written down that the target of a restore was seen at work."""
+    return run.kind != "backup" and evidence.in_transition and run.transition_seen_at is None
+
+
+def _may_repeat(run: RunRecord, now: dt.datetime, intervals: Intervals) -> bool:
+    """
+    Tell whether a restore's POST that has no effect to be seen may be sent once more.
+
+    A target that was at work since may have been restored, and then changed by people. Who looks late
+    cannot know: a run that was taken up again has looked at nothing meanwhile.
+    """
+    if run.transition_seen_at is not None or run.posted_at is None:
+        return run.posted_at is None
+    within_s = intervals.abandoned_s if run.resumes else intervals.repeat_restore_s
+    return now - run.posted_at <= dt.timedelta(seconds=within_s)
 
 
 def intend(run: RunRecord, now: dt.datetime) -> RunRecord:

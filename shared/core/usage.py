@@ -5,19 +5,21 @@ Rules of the file:
 1. Only whole UTC days that have been over for a while are asked for, so that a day is asked for once it is
    complete, and once more the next time, because data may arrive late.
 2. The watermark follows the files, never the other way round: what it says is exported, is.
-3. A day that cannot be exported is written down with its reason, tried again, and holds up no later day.
+3. A day that cannot be exported is written down with its reason, tried again, and holds up no later day,
+   unless the list is full: then the report waits, because no day is ever forgotten.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
 from shared.core import names
 from shared.core.documents import Document, Utc, Value
+from shared.core.errors import RefusedError
 from shared.core.lro import Fault
 
 ReportName = Literal[
@@ -34,6 +36,7 @@ OVERLAP_DAYS = 1
 TRIES_MAX = 3
 """So many exports try a day that failed by itself; then it only stays on the list."""
 MISSING_MAX = 100
+"""So many entries the list of missing days of one report may have; days in a row are one entry."""
 INTERVAL = "PT15M"
 """The finest that byTime knows."""
 FLEET_INSTANCE = "usage"
@@ -60,12 +63,36 @@ class UsageExport(Value):
     keep_personal_data: bool = Field(default=False, strict=True)
 
 
-class MissingDay(Value):
-    """A day that could not be exported, for a reason of its own."""
+class MissingDays(Value):
+    """
+    A day that could not be exported, for a reason of its own, or several in a row.
+
+    One entry has one code and one number of tries; the fault's text is that of its last day.
+    """
 
     day: dt.date
+    through: dt.date = Field(default_factory=lambda known: known["day"])
+    """The last of them; an entry without it, of an older release, is one day."""
     tries: int
     fault: Fault
+
+    def days(self) -> Iterator[dt.date]:
+        """Return each day."""
+        for number in range((self.through - self.day).days + 1):
+            yield self.day + dt.timedelta(days=number)
+
+    def without(self, day: dt.date) -> tuple[MissingDays, ...]:
+        """Return what is left of the entry when one of its days is taken out."""
+        if not self.day <= day <= self.through:
+            return (self,)
+        before = self.model_copy(update={"through": day - dt.timedelta(days=1)})
+        behind = self.model_copy(update={"day": day + dt.timedelta(days=1)})
+        return tuple(part for part in (before, behind) if part.day <= part.through)
+
+    def is_followed_by(self, other: MissingDays) -> bool:
+        """Whether both are one entry."""
+        is_next = other.day == self.through + dt.timedelta(days=1)
+        return is_next and (other.tries, other.fault.code) == (self.tries, self.fault.code)
 
 
 class ReportMark(Value):
@@ -75,7 +102,7 @@ class ReportMark(Value):
     # rows of zeros are there for days that Azure has forgotten, so only calls tell how far its memory goes
     oldest_with_calls: dt.date | None = None
     newest_with_calls: dt.date | None = None
-    missing: tuple[MissingDay, ...] = ()
+    missing: tuple[MissingDays, ...] = ()
 
 
 class LastExport(Value):
@@ -145,7 +172,11 @@ def due(export: UsageExport, watermark: Watermark, now: dt.datetime) -> tuple[Sp
         mark = watermark.mark(report)
         first = mark.through - dt.timedelta(days=OVERLAP_DAYS - 1) if mark.through else earliest
         again = tuple(
-            item.day for item in mark.missing if item.tries < TRIES_MAX and item.day < min(first, last)
+            day
+            for item in mark.missing
+            if item.tries < TRIES_MAX
+            for day in item.days()
+            if day < min(first, last)
         )
         span = Span(report=report, first=first, through=last, again=again)
         if span.next_day is not None:
@@ -175,18 +206,26 @@ def exported(mark: ReportMark, day: dt.date, calls: int) -> ReportMark:
         through=max(mark.through or day, day),
         oldest_with_calls=oldest,
         newest_with_calls=newest,
-        missing=tuple(item for item in mark.missing if item.day != day),
+        missing=_without(mark.missing, day),
     )
 
 
 def missed(mark: ReportMark, day: dt.date, fault: Fault) -> ReportMark:
-    """Return the mark after a day failed for a reason of its own; the oldest of too many are forgotten."""
-    before = next((item.tries for item in mark.missing if item.day == day), 0)
-    others = [item for item in mark.missing if item.day != day]
-    listed = sorted([*others, MissingDay(day=day, tries=before + 1, fault=fault)], key=lambda item: item.day)
-    return mark.model_copy(
-        update={"through": max(mark.through or day, day), "missing": tuple(listed[-MISSING_MAX:])}
-    )
+    """
+    Return the mark after a day failed for a reason of its own.
+
+    Raises:
+        RefusedError: UsageTooManyMissing; the list is full, and the mark must not pass a day that is not
+            on it.
+    """
+    tries = next((item.tries for item in mark.missing if item.day <= day <= item.through), 0)
+    entry = MissingDays(day=day, tries=tries + 1, fault=fault)
+    listed = _joined((*_without(mark.missing, day), entry))
+    if not tries and len(listed) > max(MISSING_MAX, len(mark.missing)):
+        message = f"{day} failed ({fault.code}), and the list of missing days is full ({MISSING_MAX} entries)"
+        hint = "Mend what the list names as reasons; docs/usage.md, The watermark, tells how to go on."
+        raise RefusedError(message, hint=hint, code="UsageTooManyMissing")
+    return mark.model_copy(update={"through": max(mark.through or day, day), "missing": listed})
 
 
 def merged(faults: Iterable[tuple[str, Fault]]) -> tuple[Fault, ...]:
@@ -213,6 +252,21 @@ def service_instance(resource_id: str) -> str:
 def run_id(service: str, requested_at: dt.datetime) -> str:
     """Return the id of one export of one service."""
     return f"{names.stamp(requested_at)}-usage-{service}"
+
+
+def _without(missing: Iterable[MissingDays], day: dt.date) -> tuple[MissingDays, ...]:
+    return tuple(part for item in missing for part in item.without(day))
+
+
+def _joined(missing: Iterable[MissingDays]) -> tuple[MissingDays, ...]:
+    """Return entries in the order of their days, those that are one joined."""
+    found: list[MissingDays] = []
+    for item in sorted(missing, key=lambda item: item.day):
+        if found and found[-1].is_followed_by(item):
+            found[-1] = item.model_copy(update={"day": found[-1].day})
+        else:
+            found.append(item)
+    return tuple(found)
 
 
 def _naming(fault: Fault, reports: list[str]) -> Fault:

@@ -37,7 +37,7 @@ class UsageRun(Document):
     days: int = 0
     rows: int = 0
     kept: int = 0
-    """Days whose file stayed as it was, because the report had fewer rows this time."""
+    """Days of which the report showed less this time than the file holds; nothing of that was lost."""
     faults: tuple[tuple[str, Fault], ...] = ()
 
     @property
@@ -55,7 +55,8 @@ class UsageRun(Document):
         if value.get("missing"):
             return self._with_fault(first.report, Fault.model_validate(value["missing"]), spans)
         changes = {"spans": spans, "days": self.days + 1, "rows": self.rows + int(value["rows"])}
-        return self.model_copy(update=changes | {"kept": self.kept + (value["stored"] == "kept")})
+        kept = value["stored"] in {"kept", "united"}
+        return self.model_copy(update=changes | {"kept": self.kept + kept})
 
     def without_report(self, fault: Fault) -> UsageRun:
         """Return the run without the report whose step failed; its days come again with the next export."""
@@ -91,7 +92,7 @@ class UsageRun(Document):
 
 
 class UsageEnd(Document):
-    """How the export of one service ended. `days` and `rows` count those that lie in files now."""
+    """How the export of one service ended: how many days lie in files now, and what Azure showed of them."""
 
     run_id: str
     service: str

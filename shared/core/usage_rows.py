@@ -4,8 +4,9 @@ Rows of reports: what identifies one, what is personal in it, and how it is writ
 Rules of the file:
 1. The same rows give the same lines in the same order, whatever order they came in.
 2. Nothing is summed or rounded; a column that nobody knows is kept.
-3. What is personal is dropped before anything is written, unless the plan keeps it. Keys in a URL are
-   never kept.
+3. What is personal is dropped before anything is written, unless the plan keeps it. What may be a key in a
+   URL is never kept (shared/core/usage_urls.py).
+4. Rows are told apart before anything is dropped: two that differ only in that are two lines.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from shared.core import usage_urls
 from shared.core.errors import ProtocolError
 from shared.core.usage import ReportName
 
@@ -28,8 +30,18 @@ PERSONAL: dict[ReportName, frozenset[str]] = {
 URL = "url"
 """Of byRequest; its query is dropped too, and never kept as it is."""
 
+_SUBJECTS: dict[ReportName, tuple[str, ...]] = {
+    "byApi": ("apiId",),
+    "byOperation": ("apiId", "operationId"),
+    "byProduct": ("productId",),
+    "byUser": ("userId",),
+    "bySubscription": ("subscriptionId", "productId"),
+    "byGeo": ("country", "region", "zip"),
+    "byTime": ("timestamp",),
+    "byRequest": ("requestId",),
+}
+"""What a row is about. It stays the same when an API gets another name or a subscription another owner."""
 _MEASURES = ("callCount", "bandwidth", "cacheHit", "cacheMiss", "apiTime", "serviceTime")
-_SECRET_NAMES = re.compile(r"key|token|secret|sig|code|pass|auth|credential", re.IGNORECASE)
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?(?:Z|[+-]00:00)?")
 
 
@@ -38,11 +50,17 @@ class Line:
     """
     One row as it is written.
 
-    Two rows of the same `identity` are one row, read twice; the one with more calls, then with the greater
-    text, stays. Lines are sorted by `place`, then by `identity`.
+    Two rows of one answer with the same `identity` are one row, read twice; the one with more calls, then
+    with the greater text, stays. `identity` may hold what is personal and is never written. Lines of an
+    earlier file, which have lost it, are found again by `sight`, then by `subject`. Lines are sorted by
+    `place`, then by `text`.
     """
 
     identity: str
+    sight: str
+    """What is written of the identity."""
+    subject: str
+    """What the row is about, without what is personal or may change."""
     place: str
     calls: int
     text: str
@@ -68,7 +86,9 @@ def line_of(report: ReportName, row: Any, day: dt.date, *, keep_personal_data: b
         return None
     kept = _without_personal(report, row, keep_personal_data=keep_personal_data)
     return Line(
-        identity=_identity(report, kept),
+        identity=_identity(report, row),
+        sight=_identity(report, kept),
+        subject=_subject(report, row),
         place=_place(stamped) if isinstance(stamped, str) else "",
         calls=calls_of(kept),
         text=_text(kept),
@@ -88,18 +108,8 @@ def _without_personal(report: ReportName, row: dict[str, Any], *, keep_personal_
     dropped = frozenset() if keep_personal_data else PERSONAL.get(report, frozenset())
     kept = {name: value for name, value in row.items() if name not in dropped}
     if isinstance(kept.get(URL), str):
-        address, _, rest = kept[URL].partition("#")[0].partition("?")
-        kept[URL] = f"{address}?{_masked(rest)}" if keep_personal_data and rest else address
+        kept[URL] = usage_urls.written(kept[URL], keep_personal_data=keep_personal_data)
     return kept
-
-
-def _masked(pairs: str) -> str:
-    """Return a query with the values of everything that may be a key replaced."""
-    shown = []
-    for pair in pairs.split("&"):
-        name, equals, _ = pair.partition("=")
-        shown.append(f"{name}=***" if equals and _SECRET_NAMES.search(name) else pair)
-    return "&".join(shown)
 
 
 def _identity(report: ReportName, row: dict[str, Any]) -> str:
@@ -108,6 +118,14 @@ def _identity(report: ReportName, row: dict[str, Any]) -> str:
         request_id = row.get("requestId")
         return request_id if isinstance(request_id, str) and request_id else _text(row)
     return _text({name: value for name, value in row.items() if not _is_measure(name, value)})
+
+
+def _subject(report: ReportName, row: dict[str, Any]) -> str:
+    """Return what a row is about; without any of its ids it is all that is not personal in its identity."""
+    about = {name: row[name] for name in _SUBJECTS[report] if row.get(name)}
+    if about:
+        return _text(about)
+    return _identity(report, _without_personal(report, row, keep_personal_data=False))
 
 
 def _is_measure(name: str, value: Any) -> bool:

@@ -251,7 +251,7 @@ def test_the_newest_runs_come_first(container):
     for number in (2, 4, 1, 3):
         runs.create(run_of(number))
 
-    assert [run.run_id for run in runs.newest(3)] == [run_of(n).run_id for n in (4, 3, 2)]
+    assert [run.run_id for run in runs.newest(3, START)] == [run_of(n).run_id for n in (4, 3, 2)]
 
 
 def test_two_writers_of_a_run_do_not_overwrite_each_other(container):

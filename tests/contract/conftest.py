@@ -23,6 +23,7 @@ from shared.core.inventory import Inventory
 from shared.core.plan import BackupStorage, SystemAssignedAccess
 from shared.core.ports import Arm, Blobs
 from shared.core.services import ServiceRef
+from shared.core.unfinished import UnfinishedInventory
 from tests import azurite as processes
 from tests.azurite import Azurite, StorageToken
 from tests.fakes import FakeArm, FakeClock, FakeService, MemoryBlobs, MemoryStorage
@@ -77,6 +78,12 @@ def ref(name: str) -> ServiceRef:
     )
 
 
+def whole(taken: Inventory | UnfinishedInventory) -> Inventory:
+    """Return an inventory that a single piece was enough for."""
+    assert isinstance(taken, Inventory)
+    return taken
+
+
 def fake_world() -> ArmWorld:
     """Return the world in memory."""
     clock, storage = FakeClock(), MemoryStorage()
@@ -127,7 +134,7 @@ def real_world(simulator: dict[str, Any], azurite: Azurite, patch: pytest.Monkey
         service=service,
         missing=ref("nobody"),
         end_operations=lambda: control("clock", {"advanceSeconds": 3600}),
-        take_inventory=lambda of: take_inventory(arm, of, taken_at=SystemClock().now()),
+        take_inventory=lambda of: whole(take_inventory(arm, of, clock=SystemClock())),
         blobs=BlobContainer(azurite.url(STORAGE.account), STORAGE.account, STORAGE.container, StorageToken()),
     )
 

@@ -96,6 +96,7 @@ def test_a_look_shows_what_measuring_would(blobs):
 
     seen, facts = blobs.look("a"), blobs.measure("a")
     assert (seen.size_bytes, seen.etag) == (facts.size_bytes, facts.etag)
+    assert seen.modified_at.utcoffset() == dt.timedelta(0)
     assert blobs.look("b") is None
 
 
@@ -206,7 +207,7 @@ def test_runs_are_listed_newest_first(blobs):
     for second in (2, 3, 1):
         runs.create(run_of(second))
 
-    assert [run.run_id for run in runs.newest(2)] == [run_of(3).run_id, run_of(2).run_id]
+    assert [run.run_id for run in runs.newest(2, START)] == [run_of(3).run_id, run_of(2).run_id]
 
 
 def test_a_run_is_open_until_it_is_closed(blobs):
@@ -321,4 +322,27 @@ def test_runs_since_a_time_are_named(blobs):
     for second in (3, 1, 2):
         runs.create(run_of(second))
 
-    assert runs.ids_since(START + dt.timedelta(seconds=2)) == [run_of(2).run_id, run_of(3).run_id]
+    assert runs.ids_since(START + dt.timedelta(seconds=2), START) == [run_of(2).run_id, run_of(3).run_id]
+
+
+@pytest.mark.parametrize("days", [0, 2, 400])
+def test_runs_are_found_however_long_ago_they_were(blobs, days):
+    """After days, and after an idle year; also those of a clock that goes ahead."""
+    runs = RunStore(blobs)
+    runs.create(run_of(1))
+    ahead = run_of(2).model_copy(update={"run_id": "20261124T000001Z-backup-contoso"})
+    runs.create(ahead)
+
+    now = START + dt.timedelta(days=days)
+
+    assert [run.run_id for run in runs.newest(2, now)] == [ahead.run_id, run_of(1).run_id]
+    assert runs.ids_since(START - dt.timedelta(days=1), now) == [run_of(1).run_id, ahead.run_id]
+
+
+def test_a_broken_run_hides_no_other(blobs):
+    """It is passed over among the newest."""
+    runs = RunStore(blobs)
+    runs.create(run_of(1))
+    blobs.put(layout.run_key(run_of(2).run_id), b"?")
+
+    assert [run.run_id for run in runs.newest(2, START)] == [run_of(1).run_id]

@@ -44,6 +44,6 @@ def test_a_real_service_is_read(client, service):
 
 def test_two_inventories_of_a_real_service_are_equal(client, service):
     """Nothing unstable is in a digest; a difference here names the entities that show it."""
-    first, second = (take_inventory(client, service, taken_at=SystemClock().now()) for _ in range(2))
+    first, second = (take_inventory(client, service, clock=SystemClock()) for _ in range(2))
 
     assert first.entities == second.entities

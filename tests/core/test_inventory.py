@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.errors import ProtocolError
-from shared.core.inventory import COLLECTIONS, DIGEST_LENGTH, Difference, Inventory, compare, entity_of
+from shared.core.inventory import (
+    COLLECTIONS,
+    DIGEST_LENGTH,
+    TAKEN_NOW,
+    Difference,
+    Inventory,
+    compare,
+    entity_of,
+)
 from shared.core.services import ServiceRef
 from tests.core import make
 
@@ -217,3 +225,23 @@ def test_no_list_is_taken_twice() -> None:
     taken = [collection.name for collection in COLLECTIONS]
 
     assert taken == sorted(set(taken), key=str.casefold)
+
+
+@pytest.mark.parametrize("line", ["apis/Orders/operations: 403", "apis/*/operations: 403", "apis: 403"])
+@pytest.mark.parametrize("lacks", ["expected", "actual"])
+def test_entities_of_a_list_that_one_side_did_not_read_are_not_compared(line: str, lacks: str) -> None:
+    """By its path, by the pattern of its kind, or by the list above it; the rest is."""
+    full = make.inventory({"/apis/orders/operations/get": "1", "/tags/a": "1"})
+    less = make.inventory({"/tags/a": "2"}, not_read=(line,))
+    expected, actual = (less, full) if lacks == "expected" else (full, less)
+
+    assert compare([expected], actual) == (Difference(entity="/tags/a", what="altered"),)
+
+
+def test_an_inventory_of_an_earlier_release_says_nothing_of_lists_that_came_later() -> None:
+    """Diagnostics of APIs are no difference to a restore point that was made without them."""
+    now = make.inventory({"/apis/orders": "1", "/apis/orders/diagnostics/local": "1"}, taken=TAKEN_NOW)
+    earlier = make.inventory({"/apis/orders": "1"})
+
+    assert compare([earlier], now) == ()
+    assert compare([earlier.model_copy(update={"taken": TAKEN_NOW})], now) != ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +18,10 @@ from tests.core import make
 )
 def test_a_restore_points_key_is_read_back(service: str, at: object) -> None:
     """What replication hears of names the service and the point."""
-    name = names.backup_name(service, at)  # type: ignore[arg-type]
+    for because in ("", "a call"):
+        name = names.backup_name(service, at, because=because)  # type: ignore[arg-type]
 
-    assert layout.parse_restore_point_key(layout.restore_point_key(service, name)) == (service, name)
+        assert layout.parse_restore_point_key(layout.restore_point_key(service, name)) == (service, name)
 
 
 OTHERS = [
@@ -67,3 +70,17 @@ def test_a_prefix_holds_one_service_only() -> None:
     assert not other_point.startswith(layout.restore_points_prefix("contoso"))
     assert not other_replica.startswith(layout.replicas_prefix("contoso"))
     assert other_replica.startswith(layout.replicas_prefix("contoso-eu"))
+
+
+def test_runs_of_a_few_days_are_listed_by_the_day() -> None:
+    """Over the end of a year as well."""
+    found = layout.runs_prefixes(dt.date(2026, 12, 31), dt.date(2027, 1, 2))
+
+    assert found == ["runs/20261231", "runs/20270101", "runs/20270102"]
+
+
+def test_runs_of_many_days_are_listed_by_the_month() -> None:
+    """Fewer lists; more than the days asked for, and never less."""
+    found = layout.runs_prefixes(dt.date(2026, 11, 30), dt.date(2027, 2, 1))
+
+    assert found == ["runs/202611", "runs/202612", "runs/202701", "runs/202702"]

@@ -18,14 +18,16 @@ TIMES = st.integers(min_value=0, max_value=4_000_000_000).map(
 KINDS = st.sampled_from(["backup", "restore", "replicate"])
 
 
-@given(service=SERVICES, times=st.lists(TIMES, min_size=2, max_size=8))
-def test_backups_sorted_by_name_are_sorted_by_time(service: str, times: list[dt.datetime]) -> None:
-    """A listing of one service's backups comes in order of the second they were wished."""
-    wished = sorted(at.replace(microsecond=0) for at in times)
+@given(service=SERVICES, wishes=st.lists(st.tuples(TIMES, st.text(max_size=5)), min_size=2, max_size=8))
+def test_backups_sorted_by_name_are_sorted_by_time(
+    service: str, wishes: list[tuple[dt.datetime, str]]
+) -> None:
+    """A listing of one service's backups comes in order of the second of their wish, whatever its cause."""
+    made = {names.backup_name(service, at, because=why): at for at, why in wishes}
 
-    assert sorted(names.backup_name(service, at) for at in wished) == [
-        names.backup_name(service, at) for at in wished
-    ]
+    ordered = [made[name].replace(microsecond=0) for name in sorted(made)]
+
+    assert ordered == sorted(ordered)
 
 
 @given(runs=st.lists(st.tuples(KINDS, SERVICES, TIMES, st.text(max_size=5)), min_size=2, max_size=8))
@@ -64,13 +66,22 @@ def test_instance_ids_are_legal_for_durable(service: str, at: dt.datetime, text:
         assert not set(instance) & set("/\\#?")
 
 
-@given(service=SERVICES, at=TIMES)
-def test_what_backup_name_makes_is_our_backup(service: str, at: dt.datetime) -> None:
-    """And two wishes of one second have one name."""
-    name = names.backup_name(service, at)
+@given(service=SERVICES, at=TIMES, because=st.text(max_size=5))
+def test_what_backup_name_makes_is_our_backup(service: str, at: dt.datetime, because: str) -> None:
+    """Of this service, listed with it, and the same name for the same wish."""
+    name = names.backup_name(service, at, because=because)
 
     assert names.is_own_backup(name)
-    assert name == names.backup_name(service, at.replace(microsecond=0))
+    assert names.is_backup_of(name, service)
+    assert name.startswith(names.backups_prefix(service))
+    assert name == names.backup_name(service, at.replace(microsecond=0), because=because)
+
+
+def test_two_causes_in_one_second_are_two_blobs() -> None:
+    """Two nights of one second never write into one blob; nor does the timer's."""
+    made = {names.backup_name("contoso", make.NOW, because=why) for why in ("a", "b", "")}
+
+    assert len(made) == 3
 
 
 def test_a_backups_name_is_readable() -> None:
@@ -84,6 +95,9 @@ STRANGERS = [
     "contoso_20261123T020000Z",
     "contoso_20261123T020000Z.apimbackup\n",
     "contoso_20261123T020000Z.apimbackup.bak",
+    "contoso_20261123T020000Z-0123456.apimbackup",
+    "contoso_20261123T020000Z-0123456G.apimbackup",
+    "contoso_20261123T020000Z-01234567-01234567.apimbackup",
     "a/contoso_20261123T020000Z.apimbackup",
     "Contoso_20261123T020000Z.apimbackup",
     "contoso_\uff120261123T020000Z.apimbackup",

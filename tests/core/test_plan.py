@@ -115,10 +115,10 @@ def test_the_invalid_examples_in_the_docs_are_refused(path: Path) -> None:
 
 
 FAULTS = {
-    "unknown version": ("v", 2, "$.v", "input should be 1"),
+    "unknown version": ("v", 2, "$.v", "must be 1"),
     "no region": ("region", ..., "$.region", "is missing"),
     "no such region": ("region", "?", "$.region", "is not an Azure region"),
-    "region is a number": ("region", 5, "$.region", "valid string"),
+    "region is a number": ("region", 5, "$.region", "is not a text"),
     "own region without records": ("region", "francecentral", "$.region", "no entry in $.regions"),
     "no regions": ("regions", {}, "$.regions", "at least 1"),
     "regions is a list": ("regions", [], "$.regions", "not a JSON object"),
@@ -132,12 +132,13 @@ FAULTS = {
     "records container": ("regions.westeurope.container", "X", "$.regions.westeurope.container", "3 to 63"),
     "old api-version": ("apiVersion", "2020-12-01", "$.apiVersion", "older than 2021-08-01"),
     "no api-version": ("apiVersion", "latest", "$.apiVersion", "is not an api-version"),
+    "api-version of no day": ("apiVersion", "2024-13-01", "$.apiVersion", "there is no such day"),
     "api-version in other digits": ("apiVersion", "\uff12024-05-01", "$.apiVersion", "is not an api-version"),
-    "no concurrency": ("concurrency", 0, "$.concurrency", "greater than or equal to 1"),
-    "too much concurrency": ("concurrency", 101, "$.concurrency", "less than or equal to 100"),
-    "concurrency as text": ("concurrency", "10", "$.concurrency", "valid integer"),
-    "concurrency as a truth": ("concurrency", True, "$.concurrency", "valid integer"),
-    "deadline too long": ("deadlineHours", 49, "$.deadlineHours", "less than or equal to 48"),
+    "no concurrency": ("concurrency", 0, "$.concurrency", "must be at least 1"),
+    "too much concurrency": ("concurrency", 101, "$.concurrency", "must be at most 100"),
+    "concurrency as text": ("concurrency", "10", "$.concurrency", "is not a whole number"),
+    "concurrency as a truth": ("concurrency", True, "$.concurrency", "is not a whole number"),
+    "deadline too long": ("deadlineHours", 49, "$.deadlineHours", "must be at most 48"),
     "no such cloud": ("cloud", "germany", "$.cloud", "'public', 'usgovernment' or 'china'"),
     "endpoint without https": (
         "cloud",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -242,10 +243,62 @@ def test_what_is_written_twice_is_named_at_its_place() -> None:
     text = text.replace('"v": 1', '"v": 2')
 
     assert faults_of(text) == [
-        ("$.v", "input should be 1"),
+        ("$.v", "must be 1"),
         ("$.regions.westeurope.account", "is written twice; only one of them would count"),
         ("$.services[0].storage.account", "is written twice; only one of them would count"),
     ]
+
+
+@pytest.mark.parametrize("text", ["[]", "1", '"plan"', "null", '[{"v": 1, "v": 1}]'])
+def test_what_is_no_object_is_one_fault(text: str) -> None:
+    """What would be missing in it is not named as well."""
+    assert faults_of(text) == [("$", "is not a JSON object")]
+
+
+PLAIN = {
+    "a number for a list": (make.plan(services=1), "$.services", "is not a list"),
+    "no tag": (
+        make.plan(defaults={"storage": STORAGE}, discover={"subscriptions": [make.UUID], "tag": {}}),
+        "$.discover.tag",
+        "must hold at least 1",
+    ),
+    "a time without a zone": (
+        make.plan(defaults={"paused": {"reason": "r", "until": "2027-01-04T00:00:00"}}),
+        "$.defaults.paused.until",
+        "has no zone; a time with one looks like 2027-01-04T00:00:00Z",
+    ),
+    "no time": (
+        make.plan(defaults={"paused": {"reason": "r", "until": "tomorrow"}}),
+        "$.defaults.paused.until",
+        "is not a time such as 2027-01-04T00:00:00Z",
+    ),
+    "a text that is too long": (
+        make.plan(defaults={"paused": {"reason": "r" * 201}}),
+        "$.defaults.paused.reason",
+        "is too long: 200 or fewer characters",
+    ),
+    "a text for a truth": (
+        make.plan(defaults={"againIfChanged": "yes"}),
+        "$.defaults.againIfChanged",
+        "is neither true nor false",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plan", "where", "what"), PLAIN.values(), ids=PLAIN)
+def test_a_fault_is_told_in_words_of_json(plan: dict[str, Any], where: str, what: str) -> None:
+    """No tuple, no dictionary, no timezone info: who writes a plan need not know Python."""
+    assert faults_of(plan) == [(where, what)]
+
+
+PYTHON = re.compile(r"input should|dictionary|tuple|timezone|unable to|validation", re.I)
+
+
+@pytest.mark.parametrize(("where", "path"), [(at, path) for at, path, _ in EVERYWHERE])
+@pytest.mark.parametrize("value", [None, True, -1, 1.5, "", "x" * 3000, [], {}], ids=repr)
+def test_no_fault_is_told_in_words_of_python(where: str, path: tuple[str | int, ...], value: Any) -> None:
+    """Whatever stands wherever."""
+    assert [what for _, what in faults_of(changed(path, value)) if PYTHON.search(what)] == []
 
 
 def test_a_deep_document_is_no_more_than_a_fault() -> None:

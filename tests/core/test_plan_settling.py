@@ -33,7 +33,7 @@ def _storage(container: str) -> dict[str, Any]:
     }
 
 
-def _settled(service: dict[str, Any], **plan: Any) -> ProtectedService:
+def _filled_in(service: dict[str, Any], **plan: Any) -> ProtectedService:
     return parse_plan(json.dumps(make.plan(make.plan_service(**service), **plan))).services[0]
 
 
@@ -43,7 +43,7 @@ def _value(service: ProtectedService, name: str) -> Any:
 
 def test_what_nobody_says_is_what_the_product_says() -> None:
     """Nothing is deleted and nothing is started by a plan that does not ask for it."""
-    service = _settled({})
+    service = _filled_in({})
 
     assert (service.rpo_hours, service.validity_days, service.again_if_changed) == (30, 30, False)
     assert (service.retention, service.after_changes, service.paused) == (None, None, None)
@@ -54,10 +54,10 @@ def test_a_default_holds_for_a_service_that_says_nothing(name: str) -> None:
     """Each field of the defaults reaches the service."""
     of_defaults, _ = SAID[name]
 
-    service = _settled({}, defaults={name: of_defaults})
+    service = _filled_in({}, defaults={name: of_defaults})
 
-    assert _value(service, name) == _value(_settled({name: of_defaults}), name)
-    assert _value(service, name) != _value(_settled({}), name)
+    assert _value(service, name) == _value(_filled_in({name: of_defaults}), name)
+    assert _value(service, name) != _value(_filled_in({}), name)
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -65,17 +65,17 @@ def test_a_services_own_word_comes_first(name: str) -> None:
     """It replaces the default as a whole; the two are not mixed."""
     of_defaults, own = SAID[name]
 
-    service = _settled({name: own}, defaults={name: of_defaults})
+    service = _filled_in({name: own}, defaults={name: of_defaults})
 
-    assert _value(service, name) == _value(_settled({name: own}), name)
+    assert _value(service, name) == _value(_filled_in({name: own}), name)
 
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_null_takes_back_what_the_defaults_say(name: str) -> None:
     """Else nothing that all have could be taken from one."""
-    service = _settled({name: None}, defaults={name: SAID[name][0]})
+    service = _filled_in({name: None}, defaults={name: SAID[name][0]})
 
-    assert _value(service, name) == _value(_settled({}), name)
+    assert _value(service, name) == _value(_filled_in({}), name)
 
 
 def test_storage_is_the_services_then_its_regions_then_the_defaults() -> None:
@@ -98,7 +98,7 @@ def test_storage_is_the_services_then_its_regions_then_the_defaults() -> None:
 
 def test_empty_rules_are_the_rules_of_the_product() -> None:
     """{} asks for retention, and for backups after changes, with what is usual."""
-    service = _settled({"retention": {}, "afterChanges": {}})
+    service = _filled_in({"retention": {}, "afterChanges": {}})
 
     assert service.retention == Retention(keep_last=7, keep_within_days=30, keep_at_least=3)
     assert service.after_changes == AfterChanges(quiet_minutes=30, min_interval_hours=4)
@@ -118,19 +118,19 @@ def test_a_pause_ends_when_the_plan_says(paused: Any, is_paused: bool) -> None:
     """At that second the service is back."""
     now = dt.datetime(2026, 11, 23, 2, tzinfo=dt.UTC)
 
-    assert _settled({"paused": paused}).is_paused(now) is is_paused
+    assert _filled_in({"paused": paused}).is_paused(now) is is_paused
 
 
 @given(st.sets(st.sampled_from(sorted(SAID))), st.sets(st.sampled_from(sorted(SAID))))
-def test_every_field_is_settled_by_itself(of_defaults: set[str], own: set[str]) -> None:
+def test_every_field_is_filled_in_by_itself(of_defaults: set[str], own: set[str]) -> None:
     """Whatever else is said, one field is as it is alone."""
     said = {name: SAID[name][1] for name in own}
     defaults = {name: SAID[name][0] for name in of_defaults}
 
-    service = _settled(said, defaults=defaults)
+    service = _filled_in(said, defaults=defaults)
 
     for name in SAID:
-        alone = _settled(
+        alone = _filled_in(
             {name: said[name]} if name in own else {},
             defaults={name: defaults[name]} if name in of_defaults else {},
         )

@@ -166,6 +166,7 @@ def test_whatever_is_not_ok_says_what_mends_it() -> None:
         permissions=[],
         resource=UNSEEN,
         has_container=UNSEEN,
+        key_fault="is missing",
     )
     doubtful = fine(role_assignments=[assignment(role="12345678-0000-0000-0000-000000000000")])
     checks = [

@@ -73,6 +73,7 @@ def test_region_as_planned(location: str, verdict: str) -> None:
         ("2021-08-01", "ok"),
         ("2024-05-01", "ok"),
         ("2024-06-01-preview", "refusal"),
+        ("2024-05-01-preview", "ok"),
         ("2025-01-01", "refusal"),
     ],
 )
@@ -86,11 +87,19 @@ def test_api_version_allowed(floor: str | None, verdict: str) -> None:
 @pytest.mark.parametrize(
     ("state", "verdict"),
     [
-        *[(state, "ok") for state in ("Succeeded", None, "Canceled", "Created")],
+        *[(state, "ok") for state in ("Succeeded", None)],
         *[(state, "warning") for state in ("Updating", "Activating", "SomethingNew")],
         *[
             (state, "refusal")
-            for state in ("Failed", "Stopped", "Deleted", "Terminating", "TerminationFailed")
+            for state in (
+                "Failed",
+                "Stopped",
+                "Deleted",
+                "Terminating",
+                "TerminationFailed",
+                "Canceled",
+                "Created",
+            )
         ],
     ],
 )

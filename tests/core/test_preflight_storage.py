@@ -80,13 +80,40 @@ def test_container_readable(fact: Any, verdict: str) -> None:
     [
         *[(account(kind=kind), "ok") for kind in ("StorageV2", "BlockBlobStorage", "BlobStorage")],
         (account(kind="Storage"), "warning"),
+        (account(kind="SomethingNew"), "warning"),
+        (account(kind="FileStorage"), "refusal"),
         (UNSEEN, "notChecked"),
     ],
-    ids=["v2", "block", "blob", "v1", "not read"],
+    ids=["v2", "block", "blob", "v1", "unknown", "files only", "not read"],
 )
 def test_account_raises_events(fact: Any, verdict: str) -> None:
     """General purpose v1 stores backups as well; only its silence is worth a word."""
     assert _said("AccountRaisesEvents", account=fact)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("access", "fault", "verdict"),
+    [(KEY, "", "ok"), (KEY, "is missing", "refusal"), (SYSTEM, "", "ok"), (USER, "", "ok")],
+)
+def test_key_present(access: Any, fault: str, verdict: str) -> None:
+    """A key that is not there would be missed only at the POST."""
+    assert _said("KeyPresent", access, key_fault=fault)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("code", "mends"),
+    [
+        ("AuthorizationPermissionMismatch", "az role assignment create"),
+        ("AuthorizationFailure", "az storage account network-rule add"),
+    ],
+)
+def test_a_closed_network_is_not_taken_for_a_missing_role(code: str, mends: str) -> None:
+    """Storage has a code of its own for callers that its firewall stops, and a role would not help them."""
+    refused = Unseen(reason=f"may not be read ({code})", code=code)
+
+    found = check("ContainerReadable", fine(has_container=refused))
+
+    assert (found.verdict.value, found.command.startswith(mends)) == ("refusal", True)
 
 
 @pytest.mark.parametrize(

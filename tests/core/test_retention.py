@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared.core import retention
 from shared.core.plan import ProtectedService, Retention, Standby
 from shared.core.reports import Replica
-from shared.core.retention import Catalog, Tombstone, Verdict, plan_prune
+from shared.core.retention import Catalog, Verdict, plan_prune
+from shared.core.tombstones import Tombstone
 from tests.core.make import NOW, restore_point, service, standby, storage
 
 LENIENT = Retention(keep_last=1, keep_within_days=0, keep_at_least=1)
@@ -139,6 +140,54 @@ def test_the_floor_counts_what_is_kept_for_another_reason():
     holds = {living[2].name: "audit", living[3].name: "audit"}
 
     assert dying(plan_prune(protected(rules), Catalog(points=living, holds=holds), NOW)) == [living[1].name]
+
+
+def test_the_floor_counts_what_only_validity_days_lets_expire():
+    """With validityDays 3 and keepAtLeast 3: Azure would restore the older ones for 30 days."""
+    rules = LENIENT.model_copy(update={"keep_at_least": 3})
+    new, *lapsed = [
+        point.model_copy(update={"expires_at": point.started_at + dt.timedelta(days=3)})
+        for point in points(0, 10, 11, 12, 35)
+    ]
+
+    plan = plan_prune(protected(rules), Catalog(points=(new, *lapsed)), NOW)
+
+    assert dying(plan) == [lapsed[3].name, lapsed[2].name]
+    assert "fewer than 3 restorable points would be left" in reasons(plan, lapsed[1])
+
+
+def test_a_lapsed_point_takes_no_usable_points_place_in_the_floor():
+    """A held one that has lapsed does not let a usable one go."""
+    rules = LENIENT.model_copy(update={"keep_at_least": 2})
+    new, old, lapsed = points(0, 1, 10)
+    lapsed = lapsed.model_copy(update={"expires_at": NOW})
+
+    plan = plan_prune(protected(rules), Catalog(points=(new, old, lapsed), holds={lapsed.name: "a"}), NOW)
+
+    assert dying(plan) == []
+
+
+def test_nothing_dies_where_most_backups_are_missing():
+    """Two of three blobs are not in the list: it is the list that is not believed."""
+    living = points(0, 1, 2)
+
+    def plan(missing):
+        names = frozenset(point.name for point in missing)
+        return plan_prune(protected(), Catalog(points=living, missing=names), NOW)
+
+    assert len(dying(plan(living[2:]))) == 2
+    assert dying(plan(living[1:])) == []
+    assert "2 of 3 restore points" in plan(living[1:]).nothing_dies_because
+
+
+def test_a_hold_shows_where_the_plan_has_no_rules():
+    """Nothing dies there, and who asks whether the hold was taken sees it all the same."""
+    new, old = points(1, 20)
+
+    plan = plan_prune(protected(None), Catalog(points=(new, old), holds={old.name: "ticket 17"}), NOW)
+
+    assert "it is held: ticket 17" in reasons(plan, old)
+    assert "held" not in reasons(plan, new)
 
 
 def test_a_hold_keeps_even_what_has_expired():

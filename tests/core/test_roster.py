@@ -121,6 +121,6 @@ def test_everybody_who_has_the_tags_or_was_known_is_in_or_named(
     assert not {found.name for found in after.services} & {entry.name for entry in PLAN.entries}
     assert {found.region for found in after.services} <= {"westeurope"}
     assert inside <= shown | known
-    assert [service.name for service in roster.settled(PLAN, after)] == [
+    assert [service.name for service in roster.filled_in(PLAN, after)] == [
         found.name for found in after.services
     ]

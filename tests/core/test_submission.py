@@ -18,6 +18,7 @@ from shared.core.submission import (
     Weighed,
     after_post,
     intend,
+    needs_note,
     settle,
     weigh,
     withdraw,
@@ -199,3 +200,52 @@ def test_a_busy_service_never_uses_up_the_posts() -> None:
         run, _result = after_post(intend(run, LATER), make.submission(S.BUSY), LATER)
 
     assert run.posts == 1
+
+
+def _restore(posts: int = 1, **changes: Any) -> RunRecord:
+    return _posted(posts, kind="restore", **changes)
+
+
+MINUTE = dt.timedelta(minutes=1)
+REPEATED = {
+    "in time": (_restore(), 15 * MINUTE, Weighed.POST),
+    "too late": (_restore(), 15 * MINUTE + MINUTE / 60, Weighed.UNPROVEN),
+    "taken up in time": (_restore(resumes=1), 5 * MINUTE, Weighed.POST),
+    "taken up too late": (_restore(resumes=1), 6 * MINUTE, Weighed.UNPROVEN),
+    "seen at work": (_restore(transition_seen_at=LATER), GRACE, Weighed.UNPROVEN),
+    "a replication": (_restore().model_copy(update={"kind": "replicate"}), 16 * MINUTE, Weighed.UNPROVEN),
+    "a backup": (_posted(resumes=1), 5 * 60 * MINUTE, Weighed.POST),
+}
+
+
+@pytest.mark.parametrize(("run", "since", "expected"), REPEATED.values(), ids=REPEATED)
+def test_the_post_of_a_restore_is_repeated_only_while_nobody_can_have_changed_its_target(
+    run: RunRecord, since: dt.timedelta, expected: Weighed
+) -> None:
+    """A backup written twice costs a blob, a restore done twice what people did in between."""
+    assert (
+        weigh(run, Evidence(in_transition=False, effect_seen=False), make.NOW + since, INTERVALS) is expected
+    )
+
+
+@pytest.mark.parametrize("run", [_restore(resumes=1, transition_seen_at=LATER), _restore(POSTS_MAX)])
+def test_an_effect_that_is_there_settles_a_restore_however_late(run: RunRecord) -> None:
+    """The target equals the point: nothing needs to be sent."""
+    evidence = Evidence(in_transition=False, effect_seen=True)
+
+    assert weigh(run, evidence, make.NOW + 600 * MINUTE, INTERVALS) is Weighed.SETTLED
+
+
+def test_that_a_target_was_seen_at_work_is_noted_once_and_for_restores_only() -> None:
+    """A backup's effect is its blob."""
+    at_work, idle = (Evidence(in_transition=is_busy, effect_seen=None) for is_busy in (True, False))
+
+    assert needs_note(_restore(), at_work)
+    assert not any(
+        needs_note(run, evidence)
+        for run, evidence in [
+            (_restore(), idle),
+            (_restore(transition_seen_at=LATER), at_work),
+            (_posted(), at_work),
+        ]
+    )

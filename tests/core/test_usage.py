@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.core import layout, usage, usage_rows
-from shared.core.errors import ProtocolError
+from shared.core.errors import ProtocolError, RefusedError
 from shared.core.lro import Fault
 from shared.core.usage import ReportMark, UsageExport, Watermark
 from shared.core.usage_fleet import UsageFleet, UsageRun, looked, started, to_start
@@ -161,14 +161,86 @@ def test_a_missing_day_lets_the_mark_pass():
     assert (mark.through, [item.day for item in mark.missing]) == (DAY, [DAY])
 
 
-def test_the_list_of_missing_days_is_bounded():
-    """A report that never works does not make the watermark grow for ever."""
-    mark = ReportMark()
-    for number in range(usage.MISSING_MAX + 5):
-        mark = usage.missed(mark, dt.date(2026, 1, 1) + dt.timedelta(days=number), FAULT)
+def missing(mark):
+    """Return the list of a mark: first and last day, tries and code of each entry."""
+    return [(item.day, item.through, item.tries, item.fault.code) for item in mark.missing]
 
-    assert len(mark.missing) == usage.MISSING_MAX
-    assert mark.missing[0].day == dt.date(2026, 1, 6)
+
+def test_a_first_export_that_never_works_forgets_no_day():
+    """400 days that fail for one reason are one entry, and each of them is tried again."""
+    span = usage.due(UsageExport(reports=("byApi",), first_days=400), marked(), NOW)[0]
+    mark = ReportMark()
+    for day in all_days(span):
+        mark = usage.missed(mark, day, FAULT)
+
+    assert missing(mark) == [(span.first, DAY, 1, "Nope")]
+    assert sorted(due(marked(byApi=mark))["byApi"]) == all_days(span)
+
+
+def test_missing_days_are_one_entry_only_with_the_same_reason_and_tries():
+    """Another code, another number of tries or a day in between begins an entry of its own."""
+    mark, other = ReportMark(), Fault(code="Other", message="else")
+    for day, fault in zip(days(1, 2, 3, 5), (FAULT, FAULT, other, other), strict=True):
+        mark = usage.missed(mark, day, fault)
+    mark = usage.missed(mark, days(1)[0], FAULT)
+
+    assert missing(mark) == [
+        (*days(1, 1), 2, "Nope"),
+        (*days(2, 2), 1, "Nope"),
+        (*days(3, 3), 1, "Other"),
+        (*days(5, 5), 1, "Other"),
+    ]
+
+
+def test_a_day_in_the_middle_of_an_entry_is_taken_out_alone():
+    """The days on both sides of it stay missing."""
+    mark = ReportMark()
+    for day in days(1, 2, 3):
+        mark = usage.missed(mark, day, FAULT)
+
+    assert missing(usage.exported(mark, days(2)[0], 1)) == [
+        (*days(1, 1), 1, "Nope"),
+        (*days(3, 3), 1, "Nope"),
+    ]
+
+
+def test_a_list_of_missing_days_that_is_full_takes_no_new_entry():
+    """The watermark does not grow for ever, and the mark does not pass a day that is not listed."""
+    mark = ReportMark()
+    many = [dt.date(2026, 1, 1) + dt.timedelta(days=2 * number) for number in range(usage.MISSING_MAX)]
+    for day in many:
+        mark = usage.missed(mark, day, FAULT)
+
+    with pytest.raises(RefusedError) as caught:
+        usage.missed(mark, many[-1] + dt.timedelta(days=2), FAULT)
+    assert caught.value.code == "UsageTooManyMissing"
+    assert missing(usage.missed(mark, many[0], FAULT))[0] == (many[0], many[0], 2, "Nope")
+    assert len(missing(usage.missed(mark, many[-1] + dt.timedelta(days=1), FAULT))) == usage.MISSING_MAX
+
+
+@given(st.lists(st.tuples(st.integers(1, 12), st.sampled_from(["Nope", "Other", None])), max_size=40))
+def test_entries_are_the_days_that_failed_last(story):
+    """Whatever is exported and fails in whatever order: the list is what a list of single days would be."""
+    mark, expected = ReportMark(), {}
+    for number, code in story:
+        day = dt.date(2026, 11, number)
+        if code is None:
+            mark = usage.exported(mark, day, 1)
+            expected.pop(day, None)
+        else:
+            mark = usage.missed(mark, day, Fault(code=code))
+            expected[day] = (expected.get(day, (0,))[0] + 1, code)
+
+    listed = {day: (item.tries, item.fault.code) for item in mark.missing for day in item.days()}
+    assert listed == expected
+    assert [item.day for item in mark.missing] == sorted(item.day for item in mark.missing)
+
+
+def test_an_entry_of_an_older_release_is_one_day():
+    """It has no end."""
+    entry = {"day": "2026-11-01", "tries": 1, "fault": {"code": "Nope"}}
+
+    assert usage.MissingDays.model_validate(entry).through == dt.date(2026, 11, 1)
 
 
 def test_a_watermark_is_stored_and_read():
@@ -246,19 +318,58 @@ def test_personal_columns_stay_when_the_plan_keeps_them_but_keys_do_not():
 
     assert "192.0.2.1" in text
     assert "/users/17" in text
-    assert "customer=ann&subscription-key=***" in text
+    assert "?customer=***&subscription-key=***" in text
     assert "s3cret" not in text
 
 
 @pytest.mark.parametrize(
-    "name", ["subscription-key", "key", "api_key", "code", "sig", "access_token", "client_secret", "Password"]
+    "query",
+    [
+        pytest.param("subscription-key=s3cret", id="named"),
+        pytest.param("jwt=s3cret&pwd=s3cret&sid=s3cret&h=s3cret", id="named-otherwise"),
+        pytest.param("page=1;subscription-key=s3cret", id="semicolon"),
+        pytest.param("%6Bey=s3cret", id="name-in-percent"),
+        pytest.param("%256Bey=s3cret", id="name-in-percent-twice"),
+        pytest.param("page=1%26key=s3cret", id="ampersand-in-percent"),
+        pytest.param("page=1?key=s3cret", id="another-question-mark"),
+        pytest.param("page=s3cret-s3cret-s3cret-s3cret", id="too-long-for-a-page"),
+        pytest.param("s3cret", id="without-a-name"),
+        pytest.param("s3cret==", id="a-name-that-is-none"),
+        pytest.param("s3cret=", id="nothing-behind-it"),
+        pytest.param("a%3Ds3cret", id="equals-in-percent"),
+        pytest.param("page=1#key=s3cret", id="fragment"),
+    ],
 )
-def test_values_of_parameters_that_look_like_keys_are_never_kept(name):
-    """Their names are known well enough to mask them."""
-    kept = line("byRequest", True, url=f"https://c.azure-api.net/a?x=1&{name}=s3cret&y").text
+@pytest.mark.parametrize("keeps", [True, False])
+def test_values_of_a_query_are_never_kept(query, keeps):
+    """Keys have many names and forms, so only values that are known to be harmless stay."""
+    assert "s3cret" not in line("byRequest", keeps, url=f"https://c.azure-api.net/a?{query}").text
 
-    assert "s3cret" not in kept
-    assert "x=1" in kept
+
+@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("https://app:s3cret@c.azure-api.net/a", id="password"),
+        pytest.param("https://c.azure-api.net/a;key=s3cret/b", id="parameter-of-a-path"),
+        pytest.param("https://c.azure-api.net/a%3Bkey=s3cret", id="the-same-in-percent"),
+        pytest.param("https://c.azure-api.net/a%3Fkey=s3cret", id="question-mark-in-percent"),
+        pytest.param("https://c.azure-api.net/a%23key=s3cret", id="fragment-in-percent"),
+    ],
+)
+def test_keys_in_front_of_the_query_are_not_kept_either(address, keeps):
+    """A password of the authority, parameters in a path, and a question mark in another form."""
+    text = line("byRequest", keeps, url=address).text
+
+    assert "s3cret" not in text
+    assert "c.azure-api.net/a" in text
+
+
+def test_harmless_values_and_names_of_a_query_stay():
+    """With keepPersonalData: what pages, sorts or picks a version."""
+    url = "https://c.azure-api.net/a/b?api-version=2024-05-01&$top=10&%24skip=20&customer=ann"
+
+    assert "a/b?api-version=2024-05-01&$top=10&$skip=20&customer=***" in line("byRequest", True, url=url).text
 
 
 def test_names_of_users_are_dropped_and_their_ids_stay_in_by_user():
@@ -286,10 +397,29 @@ def test_a_request_is_identified_by_its_id():
 
 
 def test_a_request_without_an_id_is_only_itself():
-    """Two of them are one row only if they are equal."""
+    """Two of them are one row only if they are equal, also in what is dropped."""
     one, same, other = (line("byRequest", url=f"https://c/{name}") for name in ("a", "a", "b"))
 
     assert one.identity == same.identity != other.identity
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize(
+    ("report", "row", "other"),
+    [
+        pytest.param("bySubscription", {"subscriptionId": "/s/1"}, {"userId": "/users/2"}, id="owner"),
+        pytest.param("byUser", {"userId": ""}, {"name": "Admin key"}, id="name"),
+        pytest.param(
+            "byRequest", {"timestamp": f"{DAY}T10:00:00Z"}, {"ipAddress": "192.0.2.8"}, id="address"
+        ),
+        pytest.param("byRequest", {"url": "https://c/a?b=1"}, {"url": "https://c/a?b=2"}, id="query"),
+    ],
+)
+def test_rows_that_differ_in_what_is_dropped_are_two(report, row, other, keeps):
+    """What is personal is dropped after rows were told apart: else one of them, with its calls, were gone."""
+    first, second = line(report, keeps, **row), line(report, keeps, **row | other)
+
+    assert first.identity != second.identity
 
 
 def test_a_sum_is_identified_by_all_that_is_no_measure():

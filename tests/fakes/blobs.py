@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from shared.core.errors import ConflictError, NotFoundError
 from shared.core.ports import JSON_TYPE, BlobFacts, BlobLook
+from tests.fakes.clock import START
 
 
 class MemoryBlobs:
@@ -25,7 +27,10 @@ class MemoryBlobs:
         self.is_there = True
         self.faults: defaultdict[str, deque[Exception | None]] = defaultdict(deque)
         self.written: list[tuple[str, bytes]] = []
+        self.now: Callable[[], dt.datetime] = lambda: START
+        """The clock of storage."""
         self._blobs: dict[str, tuple[bytes, str]] = {}
+        self._modified: dict[str, dt.datetime] = {}
         self._versions = itertools.count(1)
 
     def container_exists(self) -> bool:
@@ -49,7 +54,7 @@ class MemoryBlobs:
         if not self.is_there or key not in self._blobs:
             return None
         content, etag = self._blobs[key]
-        return BlobLook(size_bytes=len(content), etag=etag.strip('"'))
+        return BlobLook(size_bytes=len(content), etag=etag.strip('"'), modified_at=self._modified[key])
 
     def measure(self, key: str) -> BlobFacts:
         """Say what a blob is."""
@@ -105,6 +110,7 @@ class MemoryBlobs:
     def _store(self, key: str, content: bytes) -> str:
         etag = f'"0x{next(self._versions):08X}"'
         self._blobs[key] = (content, etag)
+        self._modified[key] = self.now()
         self.written.append((key, content))
         return etag
 

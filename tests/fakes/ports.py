@@ -7,8 +7,10 @@ from typing import Any
 from shared.adapters.runs import RunStore
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
-from shared.core.plan import Plan, ProtectedService
+from shared.core.plan import Access, Plan, ProtectedService
 from shared.core.services import ServiceRef
+from shared.core.unfinished import UnfinishedInventory
+from shared.settings import key_fault
 from tests.fakes.arm import FakeArm, FakeService
 from tests.fakes.blobs import MemoryBlobs, MemoryStorage
 from tests.fakes.clock import FakeClock
@@ -74,9 +76,13 @@ class FakePorts:
         self.clock = clock or FakeClock()
         self.intervals = intervals or Intervals(deadline_s=self.plan.deadline_hours * 3600)
         self.storage = storage or MemoryStorage()
+        self.storage_clock = self.clock
+        """The clock by which storage says when a blob was written: ours, until a test says otherwise."""
         self.arm = arm or FakeArm(self.clock, self.storage)
         self.unreadable: dict[str, tuple[str, ...]] = {}
         """Lists that an inventory cannot read, by the name of the service."""
+        self.inventory_pieces: list[Exception | dict[str, str]] = []
+        """What comes before the rest of the next inventory: entities of a piece, or an error."""
         if arm is None:
             for service in self.plan.services:
                 self.arm.add(FakeService(ref=service.ref, entities=dict(ENTITIES)))
@@ -89,15 +95,27 @@ class FakePorts:
         """The run records, by the real rules, over memory."""
         return RunStore(self.records())
 
-    def take_inventory(self, service: ServiceRef) -> Inventory:
-        """List what a service holds."""
+    def take_inventory(
+        self, service: ServiceRef, so_far: UnfinishedInventory | None = None
+    ) -> Inventory | UnfinishedInventory:
+        """List what a service holds; in more than one piece if a test says so."""
+        if self.inventory_pieces:
+            piece = self.inventory_pieces.pop(0)
+            if isinstance(piece, Exception):
+                raise piece
+            state = so_far or UnfinishedInventory.begin(service, "", self.clock.now())
+            return state.model_copy(update={"entities": {**state.entities, **piece}})
         found = self.arm.service(service)
         return Inventory(
             service=service,
             taken_at=self.clock.now(),
-            entities=dict(found.entities),
+            entities={**(so_far.entities if so_far else {}), **found.entities},
             not_read=self.unreadable.get(service.name, ()),
         )
+
+    def key_fault(self, access: Access) -> str:
+        """Say what is wrong with the setting of an account key."""
+        return key_fault(access)
 
     def records(self, region: str | None = None) -> MemoryBlobs:
         """Return the records container of a region."""
@@ -106,7 +124,9 @@ class FakePorts:
 
     def backups(self, account: str, container: str) -> MemoryBlobs:
         """Return any container."""
-        return self.storage.container(account, container)
+        blobs = self.storage.container(account, container)
+        blobs.now = self.storage_clock.now
+        return blobs
 
     def in_region(self, region: str) -> FakePorts:
         """Return the ports of the app in another region, over the same world."""

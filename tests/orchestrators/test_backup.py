@@ -336,3 +336,30 @@ def test_no_blob_after_success_is_failed(stage):
 
     assert (run.outcome, run.fault.code) == (Outcome.FAILED, "UnusableBackup")
     assert list(stage.ports.records().keys(layout.RESTORE_POINTS)) == []
+
+
+def test_a_backup_whose_inventory_is_lost_meanwhile_succeeds(stage):
+    """Its record has none, and says so; the backup itself is proven."""
+    request = stage.start_backup()
+    stage.host.run_for(5 * dt.timedelta(minutes=1))
+    stage.ports.records().delete(layout.inventory_key("contoso", request.backup_name))
+    stage.host.run_until_done(request.first_record().instance_id, 2 * HOUR)
+
+    run = stage.run_of(request)
+    point = RestorePoint.from_bytes(
+        stage.ports.records().read(layout.restore_point_key("contoso", request.backup_name))[0]
+    )
+    assert (run.outcome, run.changed_while_running) == (Outcome.SUCCEEDED, False)
+    assert point.inventory is None
+    assert point.warnings[0] in run.warnings
+
+
+def test_a_backup_whose_inventories_need_pieces_succeeds(stage):
+    """Three pieces before the POST, a second apart, and one POST."""
+    stage.ports.inventory_pieces = [{}, {}]
+
+    run = stage.back_up()
+
+    assert (run.outcome, stage.activities().count("prepare_backup")) == (Outcome.SUCCEEDED, 3)
+    assert len(stage.ports.arm.posts) == 1
+    assert run.first_posted_at == START + dt.timedelta(seconds=2)

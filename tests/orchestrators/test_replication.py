@@ -206,6 +206,19 @@ def test_a_point_of_another_service_than_planned_is_ignored(stage):
     assert stage.ports.arm.posts == []
 
 
+def test_a_record_made_anew_by_a_rebuild_is_ignored(stage):
+    """Its creation is an event like a backup's, and nobody has asked for a restore."""
+    point = stage.put_point(START - HOUR)
+    key = layout.restore_point_key(point.service, point.name)
+    rebuilt = point.model_copy(update={"rebuilt_at": START})
+    stage.ports.records("westeurope").put(key, rebuilt.to_bytes())
+
+    output = finish(stage, stage.replicate(point))
+
+    assert "rebuild" in output["ignored"]
+    assert stage.ports.arm.posts == []
+
+
 def test_storage_down_when_the_replica_is_recorded_delays_it(stage):
     """The replica is recorded when storage is back."""
     point = stage.put_point(START - HOUR)

@@ -92,6 +92,48 @@ def test_the_expiry_of_a_backup_found_good_later_counts_from_its_start(stage, la
     assert (point.started_at, point.expires_at) == (START, START + VALIDITY)
 
 
+def test_a_later_look_does_not_date_what_it_did_not_see(stage, late):
+    """An entity was added an hour after the end: it is not said to have come while the backup ran."""
+    stage.host.run_for(2 * HOUR)
+    source(stage).entities["/apis/later"] = "f" * 16
+    stage.host.run_for(HOUR)
+
+    resolve(stage, late.run_id)
+
+    (point,) = points(stage)
+    ended, changed = point.warnings
+    assert ended.startswith("endedAt is when the end was seen")
+    assert "not known whether it changed while the backup ran" in changed
+    assert point.inventory.changed_while_running is None
+    assert point.ended_at >= START + 4 * HOUR
+
+
+def test_a_later_look_at_an_unchanged_service_proves_that_nothing_changed(stage, late):
+    """Before and long after it are the same: false, not unknown; only the end is not dated."""
+    stage.host.run_for(3 * HOUR)
+
+    resolve(stage, late.run_id)
+
+    (point,) = points(stage)
+    (ended,) = point.warnings
+    assert ended.startswith("endedAt is when the end was seen")
+    assert point.inventory.changed_while_running is False
+
+
+def test_a_later_look_does_not_keep_the_service_longer_than_it_says(stage, late):
+    """Neither the blob nor the record can be had: the service is free after 15 minutes, not 30."""
+    stage.host.run_for(HOUR)
+    stage.ports.backups("drprimary", "apim-backups").faults["measure"].extend([BUSY] * 99)
+    stage.ports.records().faults["replace"].extend([BUSY] * 99)
+    stage.ask("POST", "start_resolving", run_id=late.run_id)
+
+    stage.host.run_for(15 * MINUTE)
+
+    assert stage.host.get(late.instance_id).runtime_status == "Failed"
+    stage.ports.records().faults["replace"].clear()
+    assert stage.ports.runs.read(late.run_id)[0].resolution is None
+
+
 def test_the_location_stays_in_the_record(stage, late):
     """It is asked by the look, and still there after it."""
     polls = len(stage.ports.arm.polled)

@@ -204,3 +204,34 @@ def test_a_poll_that_stays_forbidden_is_poll_denied(stage, point):
     stage.ports.arm.on_poll = lambda _now, _honest: error(403, "AuthorizationFailed", "no right")
 
     assert stage.restore(point).outcome == Outcome.POLL_DENIED
+
+
+def test_a_comparison_in_pieces_proves_the_restore(stage, point):
+    """The target's inventory needs three pieces: the run goes on until it is whole."""
+    stage.ports.inventory_pieces = [{}, {}]
+
+    run = stage.restore(point)
+
+    assert (run.outcome, stage.activities().count("verify_restore")) == (Outcome.SUCCEEDED, 3)
+    assert list(stage.ports.records().keys(f"evidence/{run.run_id}.part")) == []
+
+
+def test_a_look_that_read_less_than_the_backup_is_no_evidence(stage, point):
+    """The answer was lost and lists cannot be read: nobody says that the restore took effect."""
+    stage.ports.arm.on_post.append(lost_before(LOST))
+    target(stage).entities = dict(ENTITIES)
+    stage.ports.unreadable["contoso-neu"] = ("apis: AuthorizationFailed", "products: AuthorizationFailed")
+
+    run = stage.restore(point)
+
+    assert run.outcome == Outcome.OUTCOME_UNKNOWN
+    assert run.fault.code == "AnswerLost"
+
+
+def test_a_broken_inventory_of_the_point_leaves_the_outcome_unknown(stage, point):
+    """As one that is gone: NotCompared."""
+    stage.ports.records("westeurope").put(point.inventory.key, b"{")
+
+    run = stage.restore(point)
+
+    assert (run.outcome, run.fault.code) == (Outcome.OUTCOME_UNKNOWN, "NotCompared")

@@ -56,6 +56,6 @@ def test_a_missing_key_is_refused_and_named(make_stage, monkeypatch):
 
     run = stage.back_up()
 
-    assert (run.outcome, run.fault.code) == (Outcome.REFUSED, "ConfigurationInvalid")
+    assert (run.outcome, run.fault.code) == (Outcome.REFUSED, "Refused")
     assert "BACKUP_KEY" in run.fault.message
     assert stage.ports.arm.posts == []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 
+import azure.durable_functions as df
 import pytest
 
 from shared.core import layout
 from shared.core.errors import UnavailableError
+from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome, RunPhase
 from tests.fakes.arm import HANGS, error, lost_after, lost_before
 from tests.fakes.clock import START
@@ -126,7 +128,7 @@ def test_a_replication_waits_for_the_watch_to_take_its_restore_up(standby_stage)
     point = standby_stage.put_point(START - HOUR)
     replication = standby_stage.replicate(point)
     watch(standby_stage, 4 * MINUTE)
-    (run,) = standby_stage.ports.runs.newest(1)
+    (run,) = standby_stage.ports.runs.newest(1, START)
     standby_stage.host.terminate(run.instance_id)
 
     watch(standby_stage, 2 * HOUR)
@@ -207,6 +209,27 @@ def test_a_run_that_is_lost_again_and_again_is_left_to_a_human(stage):
     assert (run.outcome, run.fault.code, run.resumes) == (Outcome.OUTCOME_UNKNOWN, "LostTooOften", 3)
     assert run.operation is not None
     assert len(stage.ports.arm.posts) == 1
+
+
+def test_a_run_is_not_counted_as_lost_while_nothing_can_be_started(stage, monkeypatch):
+    """Durable takes no start for half an hour: one loss, and the run is taken up as soon as it does."""
+
+    async def start_new(_client, *_args, **_named):
+        raise RuntimeError("the host said 500")
+
+    request = stage.start_backup()
+    stage.host.run_for(4 * MINUTE)
+    lose(stage, request)
+    with monkeypatch.context() as broken:
+        broken.setattr(df.DurableOrchestrationClient, "start_new", start_new)
+        watch(stage, 30 * MINUTE)
+    run = stage.run_of(request)
+    assert (run.phase, run.resumes) == (RunPhase.RUNNING, 0)
+
+    watch(stage, HOUR)
+
+    run = stage.run_of(request)
+    assert (run.outcome, run.resumes, len(stage.ports.arm.posts)) == (Outcome.SUCCEEDED, 1, 1)
 
 
 def test_a_run_that_is_lost_again_and_again_before_its_post_is_refused(stage):
@@ -307,6 +330,71 @@ def test_an_operation_is_followed_also_after_its_deadline(stage):
     watch(stage, 30 * MINUTE)
 
     assert (stage.run_of(request).outcome, len(stage.ports.arm.posts)) == (Outcome.SUCCEEDED, 1)
+
+
+def record_of(stage, request):
+    """Return the restore point that a run has recorded."""
+    key = layout.restore_point_key(request.service, request.backup_name)
+    return RestorePoint.from_bytes(stage.ports.records().read(key)[0])
+
+
+def test_a_change_after_the_end_is_not_called_one_while_the_backup_ran(stage):
+    """Taken up nine hours later, with an entity added meanwhile: nobody knows when, and it says so."""
+    request = stage.start_backup()
+    stage.host.run_for(4 * MINUTE)
+    lose(stage, request)
+    stage.host.run_for(5 * HOUR)
+    source(stage).entities["/apis/later"] = "f" * 16
+    stage.host.run_for(4 * HOUR)
+
+    watch(stage, 30 * MINUTE)
+
+    run, point = stage.run_of(request), record_of(stage, request)
+    ended, changed = point.warnings
+    assert ended.startswith("endedAt is when the end was seen")
+    assert "not known whether it changed while the backup ran" in changed
+    assert "/apis/later added" in changed
+    assert point.inventory.changed_while_running is None
+    assert (run.outcome, run.changed_while_running, run.warnings) == (
+        Outcome.SUCCEEDED,
+        False,
+        point.warnings,
+    )
+
+
+def test_a_backup_that_is_proven_hours_after_its_end_does_not_date_the_changes(stage):
+    """Its container was not readable for two hours: the end is known, when the entity was added is not."""
+    blobs = stage.ports.backups("drprimary", "apim-backups")
+    blobs.faults["measure"].extend([BUSY] * 28)
+    request = stage.start_backup()
+    stage.host.run_for(HOUR)
+    source(stage).entities["/apis/later"] = "f" * 16
+    stage.host.run_for(4 * HOUR)
+
+    point = record_of(stage, request)
+    (changed,) = point.warnings
+    assert "not known whether it changed while the backup ran" in changed
+    assert point.inventory.changed_while_running is None
+    assert point.ended_at == START + 11 * MINUTE
+    assert point.verified_at > START + 2 * HOUR
+
+
+def test_an_inventory_that_was_taken_in_time_is_not_taken_again(stage):
+    """A change while it ran was found; the record waits for storage, and a later change is not called one."""
+    stage.ports.records().faults["keys"].extend([BUSY] * 20)
+    request = stage.start_backup()
+    stage.host.run_for(4 * MINUTE)
+    source(stage).entities["/apis/meanwhile"] = "e" * 16
+    stage.host.run_for(HOUR)
+    source(stage).entities["/apis/later"] = "f" * 16
+    stage.host.run_for(4 * HOUR)
+
+    run, point = stage.run_of(request), record_of(stage, request)
+    (changed,) = point.warnings
+    assert point.verified_at > START + HOUR
+    assert changed.startswith("the configuration changed while the backup ran")
+    assert changed.endswith("of 1 entities: /apis/meanwhile added")
+    assert (point.inventory.changed_while_running, run.changed_while_running) == (True, True)
 
 
 def test_a_run_without_its_wish_is_left_as_it_is_and_given_up_after_a_week(stage, caplog):

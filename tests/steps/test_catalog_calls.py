@@ -17,11 +17,12 @@ from catalog_keeping.calls import (
 )
 from operate_http.calls import list_restore_points
 from shared.core import layout
-from shared.core.errors import UnavailableError
+from shared.core.errors import AccessError, ConflictError, UnavailableError
 from shared.core.rebuilding import RebuildRecord
 from shared.core.retention import Hold
 from tests.fakes import FakePorts
 from tests.fakes.clock import START
+from tests.fakes.ports import IDENTITY, SUBSCRIPTION, plan_json, resource_id
 from tests.steps.conftest import FakeClient, body_of, run
 from tests.steps.keeping import ALIVE, add_point, hold, keeping_ports, prune, storm, traces
 
@@ -130,6 +131,17 @@ def test_a_prune_plan_that_cannot_be_made_now_can_be_asked_for_again(ports, poin
     assert answer.headers["Retry-After"]
 
 
+def test_all_services_together_show_their_newest_points_only(ports):
+    """A thousand services with thirty points each would not be read in time; one service shows all."""
+    points = [add_point(ports, days) for days in (4, 3, 2, 1, 0)]
+
+    few = body_of(run(list_restore_points(call(), ports)))["value"]
+    every = body_of(run(list_restore_points(call(params={"service": "contoso"}), ports)))["value"]
+
+    assert [one["name"] for one in few] == [point.name for point in points[-3:]]
+    assert [one["name"] for one in every] == [point.name for point in points]
+
+
 def test_a_held_point_is_shown_as_held_and_not_pruned(ports, point):
     """Reason and time stand in the list of restore points, and the hold keeps the point."""
     answer = put_hold(ports, point, {"reason": "ticket 17"})
@@ -209,8 +221,9 @@ def test_holds_are_written_by_the_app_of_the_region(ports, point):
 
 
 def test_a_hold_that_may_have_come_too_late_is_not_called_one(ports, point):
-    """A mark is there: whether the run saw the hold in time is not known. It is written all the same."""
+    """A mark is there, and the record cannot be fenced: the hold is written all the same."""
     ports.records().put(layout.open_prune_key("contoso", point.name), b"")
+    ports.records().faults["replace"].append(ConflictError("LeaseIdMissing"))
 
     answer = put_hold(ports, point, {"reason": "why"})
 
@@ -251,13 +264,13 @@ def test_a_hold_and_a_pruning_never_both_win():
         if not answers:
             break
         confirmed.append(answers[0].status_code)
-        assert answers[0].status_code in {200, 404, 409}
+        assert answers[0].status_code in {200, 404}
         if answers[0].status_code == 200:
             assert traces(ports, old) == ALIVE
         elif answers[0].status_code == 404:
             assert not traces(ports, old)["backup"] or traces(ports, old)["mark"]
 
-    assert set(confirmed) == {200, 404, 409}
+    assert set(confirmed) == {200, 404}
 
 
 def test_a_hold_that_cannot_be_read_is_shown_as_one(ports, point):
@@ -303,6 +316,60 @@ def test_a_rebuild_is_202_with_a_location_to_follow(ports, body):
     assert [(name, instance) for name, instance, _ in client.started] == [
         ("rebuild_catalog", shown["rebuildId"])
     ]
+
+
+LIST = f"/subscriptions/{SUBSCRIPTION}/providers/microsoft.apimanagement/service"
+
+
+def discovering_ports():
+    """Return the ports of a plan that names no service, and finds one."""
+    storage = {"account": "drprimary", "container": "apim-backups", "access": IDENTITY}
+    discover = {"subscriptions": [SUBSCRIPTION], "tag": {"apim-dr": "nightly"}}
+    ports = FakePorts(plan_json((), discover=discover, defaults={"storage": storage}))
+    found = {
+        "id": resource_id("fabrikam"),
+        "name": "fabrikam",
+        "location": "West Europe",
+        "sku": {"name": "Standard", "capacity": 1},
+        "tags": {"apim-dr": "nightly"},
+    }
+    ports.arm.resources |= {LIST: [found], found["id"].lower(): found}
+    return ports
+
+
+@pytest.mark.parametrize("body", [{}, {"service": "fabrikam"}])
+def test_a_rebuild_finds_services_whose_roster_was_lost(body):
+    """The roster lies where the lost records lay: discovery is asked first."""
+    ports = discovering_ports()
+    assert not ports.records().exists(layout.ROSTER)
+
+    shown = body_of(rebuild(ports, FakeClient(), body))
+
+    assert (shown["services"], shown["warnings"]) == (["fabrikam"], [])
+
+
+def test_a_rebuild_says_where_it_could_not_look_for_services():
+    """A subscription that cannot be read: its services may be missing, and answer and record say so."""
+    ports, client = discovering_ports(), FakeClient()
+    ports.arm.resources[LIST] = AccessError("403 AuthorizationFailed")
+
+    answer = rebuild(ports, client)
+
+    shown = body_of(answer)
+    assert (answer.status_code, shown["services"]) == (202, [])
+    assert SUBSCRIPTION in shown["warnings"][0]
+    content, _ = ports.records().read(layout.rebuild_key(shown["rebuildId"]))
+    assert list(RebuildRecord.from_bytes(content).warnings) == shown["warnings"]
+
+
+def test_a_rebuild_whose_roster_cannot_be_written_goes_on_with_what_is_known():
+    """The services of the plan are rebuilt, and the answer says what was not asked."""
+    ports = discovering_ports()
+    ports.records().faults["create"].append(UnavailableError("records: ServerBusy"))
+
+    shown = body_of(rebuild(ports, FakeClient()))
+
+    assert "ServerBusy" in shown["warnings"][0]
 
 
 def test_a_rebuild_of_all_services_is_of_those_of_this_region(ports):

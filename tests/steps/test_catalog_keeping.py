@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from catalog_keeping import pruning
 from shared.core import layout
 from shared.core.errors import AccessError, ConflictError, UnavailableError
-from shared.core.retention import Tombstone
 from shared.core.services import ServiceRef
 from shared.core.steps import StepState
-from tests.fakes import FakePorts
+from shared.core.tombstones import Tombstone
+from tests.fakes import FakeClock, FakePorts
+from tests.fakes.clock import START
 from tests.fakes.ports import plan_json, resource_id
-from tests.fakes.stormy import DiedError, Fault, StormyStorage
+from tests.fakes.stormy import DiedError, Fault
 from tests.steps.keeping import (
     ALIVE,
     PRUNED,
@@ -99,17 +102,6 @@ def test_pruning_again_changes_nothing(ports, fresh, old):
 
     assert prune(ports, fresh).value["pruned"] == []
     assert storm(ports).changes() == []
-
-
-def test_a_service_without_retention_is_not_even_listed():
-    """Nothing is asked and nothing goes."""
-    ports = FakePorts(storage=StormyStorage())
-    add_point(ports, 400)
-    fresh = add_point(ports, 0)
-    storm(ports).calm()
-
-    assert prune(ports, fresh).value == {"pruned": [], "left": 0, "warnings": []}
-    assert storm(ports).calls == []
 
 
 def test_a_service_that_the_plan_names_no_more_is_left_alone(ports, fresh, old):
@@ -272,6 +264,65 @@ def test_a_container_that_is_gone_holds_no_backup(ports, fresh, old):
 
     assert prune(ports, fresh).value["pruned"] == [old.name]
     assert not traces(ports, old)["record"]
+
+
+def test_an_emptied_container_lets_nothing_go(ports):
+    """Most backups are missing at once: that is an accident, and their inventories stay for the way back."""
+    aged = [add_point(ports, age) for age in (23, 22, 21, 20)]
+    for point in aged[:3]:
+        ports.backups(point.account, point.container).delete(point.name)
+    fresh = add_point(ports, 0)
+
+    result = prune(ports, fresh)
+
+    assert result.state is StepState.END
+    assert "3 of 5" in result.fault.message
+    assert recorded(ports) == [point.name for point in (*aged, fresh)]
+    assert traces(ports, aged[0])["inventory"]
+
+
+@pytest.mark.parametrize("days", [-40, 40])
+def test_a_clock_that_storage_contradicts_lets_nothing_go(days):
+    """Our clock jumped by 40 days: every point but one would be too old, or none would ever be."""
+    ports = keeping_ports({"keepLast": 1, "keepWithinDays": 30, "keepAtLeast": 1})
+    storage_clock = FakeClock(START - dt.timedelta(days=days))
+    ports.storage_clock = storage_clock
+    aged = [add_point(ports, days + age) for age in (3, 2, 1)] if days > 0 else []
+    old = add_point(ports, 60)
+    fresh = add_point(ports, 0)
+
+    result = prune(ports, fresh)
+
+    assert "clock" in result.value["warnings"][0]
+    assert result.value["pruned"] == []
+    assert recorded(ports) == [point.name for point in (old, *aged, fresh)]
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(119, 1), (121, 0)])
+def test_a_run_may_be_late_by_two_hours(ports, fresh, old, minutes, expected):
+    """Between the record and the pruning lie minutes, and storage may not have answered for a while."""
+    ports.clock.advance(minutes * 60)
+
+    assert len(prune(ports, fresh).value["pruned"]) == expected
+
+
+@pytest.mark.parametrize("error", [UnavailableError("ServiceRequestError"), AccessError("AccountIsDisabled")])
+def test_an_account_that_cannot_be_listed_says_what_to_do(ports, fresh, old, error):
+    """It may be gone for good: which records stand in the way, and that they can be deleted."""
+    moved = old.model_copy(update={"account": "formerweu", "container": "former-backups"})
+    ports.records().put(layout.restore_point_key("contoso", old.name), moved.to_bytes())
+    ports.backups("formerweu", "former-backups").faults["keys"].append(error)
+
+    result = prune(ports, fresh)
+
+    assert result.state is (StepState.RETRY if isinstance(error, UnavailableError) else StepState.END)
+    for word in (
+        "formerweu/former-backups",
+        "1 restore point",
+        layout.restore_point_key("contoso", old.name),
+        "delete",
+    ):
+        assert word in result.fault.message
 
 
 def test_foreign_blobs_and_records_are_not_touched(ports, fresh, old):

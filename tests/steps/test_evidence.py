@@ -163,9 +163,9 @@ def test_a_plain_backup_takes_two_inventories(scene: Scene) -> None:
     taken: list[Any] = []
     take = scene.ports.take_inventory
 
-    def counted(service: Any) -> Any:
+    def counted(service: Any, so_far: Any = None) -> Any:
         taken.append(len(scene.ports.arm.posts))
-        return take(service)
+        return take(service, so_far)
 
     scene.ports.take_inventory = counted  # type: ignore[method-assign]
     prepared = scene.prepare()

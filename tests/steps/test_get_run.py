@@ -20,7 +20,7 @@ from restore_http.call import start_restore
 from shared.core import layout, names
 from shared.core.errors import UnavailableError
 from shared.core.lro import Fault, Operation
-from shared.core.runs import Outcome, Resolution, RunPhase, advance
+from shared.core.runs import Look, Outcome, Resolution, RunPhase, advance
 from tests.fakes.clock import START
 from tests.steps.conftest import body_of, put_point, request, run
 from tests.steps.test_start_restore import GOOD
@@ -51,6 +51,34 @@ def end(ports, run_id, outcome, code=None):
 def look(ports, client, run_id, url="https://dr.example/api/runs/x?code=SECRET"):
     """Ask for a run."""
     return run(get_run(request(url=url, run_id=run_id), client, ports))
+
+
+def test_a_run_names_its_instance(ports, client, run_id):
+    """At work and at its end: who wants to terminate it needs no more."""
+    instance = ports.runs.read(run_id)[0].instance_id
+    at_work = body_of(look(ports, client, run_id))
+    end(ports, run_id, Outcome.FAILED, "RestoreFailed")
+
+    assert instance.startswith("svc-")
+    assert (
+        at_work["instanceId"]
+        == body_of(look(ports, client, run_id))["error"]["run"]["instanceId"]
+        == instance
+    )
+
+
+def test_a_later_look_without_proof_is_a_sentence_of_its_own(ports, client, run_id):
+    """Whether or not the fault before it ends with a full stop."""
+    for said in ("it stood at Running", "it stood at Running."):
+        fault = Fault(code="RunAbandoned", message=said)
+        seen = Look(at=ENDED_AT, said="the operation is still running")
+        record, etag = ports.runs.read(run_id)
+        changes = {"outcome": Outcome.OUTCOME_UNKNOWN, "ended_at": ENDED_AT, "phase": RunPhase.ENDED}
+        ports.runs.replace(record.model_copy(update={**changes, "fault": fault, "last_look": seen}), etag)
+
+        message = body_of(look(ports, client, run_id))["error"]["message"]
+
+        assert ": it stood at Running. Looked at again at " in message
 
 
 def test_a_run_at_work_is_202_with_an_absolute_location(ports, client, run_id):

@@ -8,7 +8,7 @@ import pytest
 
 from backup_timer import after
 from shared.core import layout
-from shared.core.errors import AccessError, UnavailableError
+from shared.core.errors import AccessError, ProtocolError, UnavailableError
 from shared.core.restore_points import RestorePoint
 from shared.core.steps import StepResult, StepState
 from tests.fakes.stormy import DiedError, Fault
@@ -78,9 +78,24 @@ def test_the_manifest_of_another_runs_point_is_not_written_over(ports, point):
     assert RestorePoint.from_bytes(manifest(ports, point)) == other
 
 
-def test_a_manifest_that_may_not_be_written_is_a_warning(ports, point):
+def test_a_manifest_that_cannot_be_written_now_is_waited_for_and_not_for_ever(ports, point):
+    """A quarter of an hour after the proof the backup is recorded without."""
+    backups = ports.backups(point.account, point.container)
+    backups.faults["put"].extend([UnavailableError("ServerBusy")] * 2)
+    fresh = point.model_copy(update={"verified_at": ports.clock.now()})
+
+    first = record(ports, fresh)
+    ports.clock.advance(16 * 60)
+    second = record(ports, fresh)
+
+    assert (first.state, second.state) == (StepState.RETRY, StepState.DONE)
+    assert "manifest" in second.value["warnings"][0]
+
+
+@pytest.mark.parametrize("error", [AccessError("403"), ProtocolError("400")], ids=["403", "another-400"])
+def test_a_manifest_that_may_not_be_written_is_a_warning(error, ports, point):
     """The backup is recorded all the same, and its record says what is missing."""
-    ports.backups(point.account, point.container).faults["put"].append(AccessError("403"))
+    ports.backups(point.account, point.container).faults["put"].append(error)
 
     result = record(ports, point)
 

@@ -10,6 +10,7 @@ import pytest
 from backup_timer import activities, after, before
 from shared.core import layout
 from shared.core.errors import AccessError, NotFoundError, UnavailableError
+from shared.core.inventory import InventoryPair
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome
 from shared.core.sidecar import Sidecar
@@ -55,6 +56,11 @@ class Scene:
         key = layout.sidecar_key("contoso", self.wish.backup_name)
         return Sidecar.from_bytes(self.ports.records().read(key)[0])
 
+    def stored_inventory(self) -> InventoryPair:
+        """Return the inventories that were stored."""
+        key = layout.inventory_key("contoso", self.wish.backup_name)
+        return InventoryPair.from_bytes(self.ports.records().read(key)[0])
+
     def begin_and_end(self) -> None:
         """Send the POST and let the operation end."""
         before.begin_backup(self.wish.to_json(), self.ports)
@@ -81,7 +87,7 @@ def test_nothing_is_remarked_of_a_service_with_which_nothing_is_wrong(scene: Sce
 
     assert result.value == {
         "v": 1, "tier": "Standard", "apiVersion": "2024-05-01", "hasSidecar": True, "notRead": [],
-        "remarks": [],
+        "remarks": [], "inventoryDigest": scene.stored_inventory().before.digest,
     }  # fmt: skip
 
 
@@ -240,8 +246,19 @@ def test_the_survey_costs_a_fixed_number_of_calls(scene: Scene) -> None:
     )
 
 
-def test_a_key_needs_no_look_at_roles() -> None:
+def test_a_key_that_is_not_there_is_refused_before_the_post() -> None:
+    """Its setting is missing: preflight says so, and nothing was stored."""
+    scene = Scene(access=KEY)
+
+    result = scene.prepare()
+
+    assert result.fault is not None
+    assert (result.outcome, "KeyPresent" in result.fault.message) == (Outcome.REFUSED, True)
+
+
+def test_a_key_needs_no_look_at_roles(monkeypatch: pytest.MonkeyPatch) -> None:
     """One call less."""
+    monkeypatch.setenv("BACKUP_KEY", "bm9uZQ==")
     scene = Scene(access=KEY)
 
     scene.prepare()

@@ -65,7 +65,7 @@ class World:
     replaced: set[str] = field(default_factory=set)
     """Of these, the points whose rules let them die, and whose blob forbids it."""
     gone: set[str] = field(default_factory=set)
-    """Points whose blob somebody else had deleted before."""
+    """Points whose blob somebody else had deleted before; if they are most of them, nothing may go."""
     newest_replica: RestorePoint | None = None
     is_readable: bool = True
 
@@ -142,6 +142,7 @@ def worlds(draw):
                 newest = max([point, world.newest_replica or point], key=lambda one: one.started_at)
                 world.newest_replica = newest
     world.points.append(world.fresh)
+    world.is_readable = len(world.gone) < 2 or 2 * len(world.gone) <= len(world.points)
     for key in FOREIGN:
         ports.backups(world.fresh.account, world.fresh.container).put(key, b"foreign")
         ports.records().put(f"somewhere/{key}", b"foreign")
@@ -212,10 +213,13 @@ def test_whatever_happens_the_promises_hold(at_most, world, storms):
     storm(world.ports).on_call = None
     world.check()
     assert len(foreign(world)) == 2 * len(FOREIGN)
-    assert list(world.ports.records().keys(layout.OPEN_PRUNES)) == []
     if not world.is_readable:
         assert result.state is StepState.END
         return
+    if result.state is StepState.END:  # so many went that the missing ones are most of those that are left
+        assert "restore points are not in their containers" in result.fault.message
+        return
+    assert list(world.ports.records().keys(layout.OPEN_PRUNES)) == []
     left = set(recorded(world.ports))
     assert {key for key in left if key not in world.must_stay()} <= floor_of(world)
     for point in world.points:

@@ -88,12 +88,15 @@ def test_without_a_name_all_own_services_are_shown_by_name() -> None:
     ]  # fmt: skip
 
 
-def test_services_of_another_region_are_shown_only_by_name() -> None:
-    """The app of the standby's region backs up none of them."""
+def test_a_service_of_another_region_is_checked_by_the_app_that_backs_it_up() -> None:
+    """The rights of this app say nothing about the other one's."""
     ports = FakePorts().in_region("northeurope")
 
+    status, body = ask(ports, service="contoso")
+
     assert ask(ports) == (200, {"value": []})
-    assert [one["service"] for one in ask(ports, service="contoso")[1]["value"]] == ["contoso"]
+    assert (status, body["error"]["code"]) == (409, "OtherRegion")
+    assert "westeurope" in body["error"]["message"]
 
 
 def test_many_services_come_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:

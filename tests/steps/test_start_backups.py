@@ -8,7 +8,7 @@ import pytest
 
 from backup_http.call import start_backups
 from backup_timer import night
-from shared.core import names, schedule
+from shared.core import layout, names, schedule
 from shared.core.errors import UnavailableError
 from shared.core.nights import NightWish
 from shared.nights import open_nights
@@ -174,3 +174,27 @@ def test_a_call_after_the_nights_hour_is_no_night_of_the_timer(ports, client):
 
     assert len(client.started) == 2
     assert {dt.datetime.fromisoformat(payload["requestedAt"]) for _, _, payload in client.started} == {START}
+
+
+def test_a_mark_that_cannot_be_taken_back_is_told(ports, client):
+    """Neither started nor taken back: it may begin by itself, and the caller is told so."""
+    client.on_start = RuntimeError("the host said 500")
+    ports.records().faults["delete"].append(UnavailableError("the records: ServerBusy"))
+
+    answer = call(ports, client, {"services": "one"})
+
+    error = body_of(answer)["error"]
+    (night_id,) = open_nights(ports)
+    assert (answer.status_code, error["code"]) == (503, "MayStartLater")
+    assert f"GET /api/nights/{night_id}" in error["message"]
+
+
+def test_a_night_of_the_same_id_that_is_not_this_calls_is_a_conflict(ports, client):
+    """The mark of another wish is left alone, and nothing is started."""
+    night_id = names.night_id(START, because="a test")
+    other = NightWish(night=night_id, trigger="http", requested_at=START, begun_at=START, reason="other")
+    ports.records().put(layout.open_night_key(night_id), other.to_bytes())
+
+    answer = call(ports, client, {"services": "one"})
+
+    assert (answer.status_code, client.started) == (409, [])

@@ -163,7 +163,7 @@ def test_a_lost_race_for_the_target_leaves_nothing(ports, client, point):
     answer = call(ports, client, GOOD)
 
     assert (answer.status_code, body_of(answer)["error"]["code"]) == (409, "ServiceBusy")
-    assert ports.runs.newest(5) == []
+    assert ports.runs.newest(5, ports.clock.now()) == []
     assert ports.runs.open_ids() == []
 
 
@@ -173,7 +173,7 @@ def test_a_host_that_takes_nothing_ends_the_record(ports, client, point):
 
     answer = call(ports, client, GOOD)
 
-    (record,) = ports.runs.newest(5)
+    (record,) = ports.runs.newest(5, ports.clock.now())
     assert (answer.status_code, body_of(answer)["error"]["code"]) == (503, "StartFailed")
     assert (record.phase, record.outcome) == (RunPhase.ENDED, Outcome.REFUSED)
     assert ports.runs.open_ids() == []

@@ -8,6 +8,8 @@ import json
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared import telemetry
 from shared.core import layout, names, usage
@@ -170,6 +172,93 @@ def test_a_day_with_fewer_rows_leaves_the_file(ports, reports, logged):
     assert ("usage.day_kept", "byRequest") in [(event, fields.get("report")) for event, fields in logged]
 
 
+def sums(**calls):
+    """Return rows of byApi."""
+    return [{"apiId": f"/apis/{name}", "callCountTotal": number} for name, number in calls.items()]
+
+
+def test_a_day_with_fewer_rows_and_more_calls_adds_to_the_file(ports, reports, logged):
+    """Late calls of one API come in although Azure shows another one no longer; neither is lost."""
+    reports.put("byApi", DAY, sums(a=400, b=500))
+    export(ports, "byApi")
+    reports.put("byApi", DAY, sums(a=1100))
+
+    assert export(ports, "byApi")["value"] == {"rows": 1, "stored": "united"}
+    assert file_of(ports, "byApi") == sums(a=1100, b=500)
+    assert [event for event, _ in logged] == ["usage.day_kept"]
+
+
+def test_a_day_with_more_rows_and_fewer_calls_adds_to_the_file(ports, reports):
+    """A row of zeros takes no calls out of the file, and a row that is new comes in."""
+    reports.put("byApi", DAY, sums(a=900))
+    export(ports, "byApi")
+    reports.put("byApi", DAY, sums(a=0, b=7))
+
+    assert export(ports, "byApi")["value"]["stored"] == "united"
+    assert file_of(ports, "byApi") == sums(a=900, b=7)
+
+
+def test_a_day_that_was_united_is_not_written_again(ports, reports):
+    """The same answer once more changes nothing: the file holds it."""
+    reports.put("byApi", DAY, sums(a=400, b=500))
+    export(ports, "byApi")
+    reports.put("byApi", DAY, sums(a=1100, c=1))
+    export(ports, "byApi")
+    before = file_of(ports, "byApi")
+
+    assert export(ports, "byApi")["value"]["stored"] == "kept"
+    assert file_of(ports, "byApi") == before == sums(a=1100, b=500, c=1)
+
+
+def test_an_api_with_another_name_is_not_counted_twice(ports, reports):
+    """Its id says what the row is about; Azure shows the name of today for every day."""
+    reports.put("byApi", DAY, [{"apiId": "/apis/a", "name": "Old", "callCountTotal": 5}])
+    export(ports, "byApi")
+    reports.put("byApi", DAY, [{"apiId": "/apis/a", "name": "New", "callCountTotal": 5}])
+
+    assert export(ports, "byApi")["value"]["stored"] == "written"
+    assert [row["name"] for row in file_of(ports, "byApi")] == ["New"]
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["kept-from-now-on", "dropped-from-now-on"])
+def test_another_word_on_personal_data_doubles_no_row(keeps):
+    """The day of overlap has each row once, and personal data only where the plan keeps it now."""
+    rows = [{"subscriptionId": "/s/1", "userId": "/users/1", "callCountTotal": number} for number in (9, 3)]
+    before, after = ports_with(keepPersonalData=not keeps), ports_with(keepPersonalData=keeps)
+    after.storage = before.storage
+    for one, shown in ((before, rows), (after, rows[:1])):
+        FakeReports(one.arm, one.first.ref).put("bySubscription", DAY, shown)
+        export(one, "bySubscription")
+
+    (row,) = file_of(after, "bySubscription")
+    assert (row["callCountTotal"], "userId" in row) == (9, keeps)
+
+
+def test_a_day_that_would_be_too_large_together_leaves_the_file(ports, reports, monkeypatch):
+    """It is listed as missing, never cut."""
+    reports.put("byApi", DAY, sums(a=1, b=2))
+    export(ports, "byApi")
+    reports.put("byApi", DAY, sums(c=3))
+    monkeypatch.setattr(activities, "DayFile", lambda: DayFile(rows_max=2))
+
+    assert export(ports, "byApi")["value"]["missing"]["code"] == "UsageDayTooLarge"
+    assert file_of(ports, "byApi") == sums(a=1, b=2)
+
+
+def test_rows_that_differ_in_what_is_dropped_only_are_all_written(ports, reports):
+    """Two owners of one subscription, as Azure gives them: their calls add up in the file as well."""
+    rows = [
+        {"subscriptionId": "/s/app", "userId": f"/users/{number}", "callCountTotal": calls}
+        for number, calls in ((1, 70), (2, 30))
+    ]
+    reports.put("bySubscription", DAY, rows)
+
+    assert export(ports, "bySubscription")["value"]["rows"] == 2
+    found = file_of(ports, "bySubscription")
+    assert sum(row["callCountTotal"] for row in found) == 100
+    assert not any("userId" in row for row in found)
+
+
 def test_rows_of_zeros_leave_the_file(ports, reports):
     """Azure shows every API of a day that it has forgotten, with zeros: not less rows, but less calls."""
     export(ports, "byApi")
@@ -212,7 +301,7 @@ def test_personal_data_is_not_written_unless_the_plan_keeps_it(reports, ports):
     assert {"ipAddress", "userId"}.isdisjoint(row)
     assert row["url"] == "https://contoso.azure-api.net/orders"
     assert (kept["ipAddress"], kept["userId"]) == ("192.0.2.7", "/users/7")
-    assert kept["url"].endswith("?customer=ann&subscription-key=***")
+    assert kept["url"].endswith("?customer=***&subscription-key=***")
 
 
 # Paging.
@@ -367,6 +456,23 @@ def test_a_missing_day_is_listed_with_its_reason_and_found_later(ports, reports,
     assert [event for event, _ in logged] == ["usage.day_missing"]
 
 
+def test_a_full_list_of_missing_days_stops_the_report_and_forgets_none(ports, reports, monkeypatch):
+    """The mark stays where it is, so that the day that found no place on the list comes again."""
+    monkeypatch.setattr(usage, "MISSING_MAX", 1)
+    reports.faults["byRequest"] = ProtocolError("broken", code="Broken")
+    export(ports, day=EARLIER)
+    reports.faults["byRequest"] = ProtocolError("other", code="Other")
+
+    result = export(ports)
+
+    assert (result["state"], result["outcome"]) == ("end", "Failed")
+    assert result["fault"]["code"] == "UsageTooManyMissing"
+    mark = watermark_of(ports).mark("byRequest")
+    assert (mark.through, [item.day for item in mark.missing]) == (EARLIER, [EARLIER])
+    assert EARLIER + dt.timedelta(days=1) == DAY
+    assert DAY.isoformat() == spans(ports)["value"]["spans"][1]["through"]
+
+
 @pytest.mark.parametrize("limit", ["ROWS_MAX", "CONTENT_LENGTH_MAX"])
 def test_a_day_that_is_too_large_is_a_clear_fault_and_no_cut(ports, reports, monkeypatch, limit):
     """Too many rows or bytes: no file at all, and the day is listed."""
@@ -393,6 +499,20 @@ def test_a_day_that_takes_too_long_is_a_clear_fault(ports, reports):
     ports.arm.resources[path] = slowly
 
     assert export(ports)["value"]["missing"]["code"] == "UsageDayTooLarge"
+
+
+def test_a_day_whose_former_file_takes_too_long_to_read_leaves_it(ports, reports, monkeypatch):
+    """The time of the step is over after Azure's answer: nothing is written, and the day is listed."""
+    reports.put("byApi", DAY, sums(a=1, b=2))
+    export(ports, "byApi")
+    reports.put("byApi", DAY, sums(a=3))
+    content = DayFile.content
+    monkeypatch.setattr(
+        DayFile, "content", lambda file: ports.clock.advance(activities.STEP_S_MAX + 1) or content(file)
+    )
+
+    assert export(ports, "byApi")["value"]["missing"]["code"] == "UsageDayTooLarge"
+    assert file_of(ports, "byApi") == sums(a=1, b=2)
 
 
 def test_a_file_that_is_not_ours_is_not_overwritten(ports, reports):
@@ -711,15 +831,71 @@ def test_a_day_at_the_bound_is_written():
     assert caught.value.code == "UsageDayTooLarge"
 
 
-def test_a_file_is_weighed_by_its_rows_and_their_calls():
-    """The numbers that decide whether a file is replaced, the same when written and when read."""
-    with DayFile() as file:
-        for row in ({"apiId": "a", "callCountTotal": 3}, {"apiId": "b", "callCountTotal": 0}):
-            file.add(line_of("byApi", row, DAY, keep_personal_data=False))
-        weight, content = file.weight(), file.content()
+def by_api(*numbers):
+    """Return rows of one API as lines, one for each (name, calls)."""
+    rows = [{"apiId": "/apis/a", "name": name, "callCountTotal": calls} for name, calls in numbers]
+    return [line_of("byApi", row, DAY, keep_personal_data=False) for row in rows]
 
-    assert weight == day_file.weigh(content, "key") == Weight(rows=2, calls=3)
-    assert day_file.weigh(content_of(), "key") == Weight(rows=0, calls=0)
+
+def united(former, fresh):
+    """Return the file of fresh lines that was united with former ones, and its weight."""
+    with DayFile() as file:
+        for line in fresh:
+            file.add(line)
+        file.unite(former)
+        return file.content(), file.weight()
+
+
+def lines_in(content):
+    """Return what stands in a file, as lines again."""
+    rows = day_file.rows_of(content, "key")
+    return [line_of("byApi", row, DAY, keep_personal_data=False) for row in rows]
+
+
+def test_a_file_weighs_its_rows_and_their_calls():
+    """Rows of zeros count as rows."""
+    with DayFile() as file:
+        for line in by_api(("a", 3), ("b", 0)):
+            file.add(line)
+        assert file.weight() == Weight(rows=2, calls=3)
+
+
+def test_nothing_personal_lies_in_the_temporary_file(tmp_path, monkeypatch):
+    """What tells rows apart is a digest, with a key that nobody has afterwards."""
+    place = tmp_path / "day"
+    connect = day_file.sqlite3.connect
+    monkeypatch.setattr(day_file.sqlite3, "connect", lambda _, **options: connect(place, **options))
+    rows = [{"timestamp": f"{DAY}T10:00:00Z", "ipAddress": "192.0.2.7", "userId": "jane"}]
+    rows.append(rows[0] | {"ipAddress": "192.0.2.8"})
+    with DayFile() as file:
+        for line in lines(*rows):
+            file.add(line)
+        file.unite([])
+        file.content()
+        file._database.commit()
+        written = place.read_bytes()
+
+    assert file.rows == 2
+    assert b"timestamp" in written
+    assert [
+        text for text in (b"192.0.2", b"jane", names.digest("192.0.2.7").encode()) if text in written
+    ] == []
+
+
+SUMS = st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 3)), max_size=5)
+
+
+@given(former=SUMS, fresh=SUMS)
+def test_a_united_file_loses_nothing_and_settles(former, fresh):
+    """No fewer rows or calls than either, and the same answer once more gives the same bytes."""
+    before, _ = united([], by_api(*former))
+    content, weight = united(lines_in(before), by_api(*fresh))
+    again, _ = united(lines_in(content), by_api(*fresh))
+
+    for one in (lines_in(before), lines_in(united([], by_api(*fresh))[0])):
+        assert weight.rows >= len(one)
+        assert weight.calls >= sum(line.calls for line in one)
+    assert again == content
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[:-9], lambda c: b"x" + c, lambda c: c[:30] + b"\0" + c[31:]])
@@ -727,5 +903,12 @@ def test_a_damaged_file_is_told_by_its_name(damage):
     """Cut, not gzip, or with a wrong checksum."""
     content = content_of(*({"requestId": names.digest(str(number))} for number in range(9)))
     with pytest.raises(ProtocolError, match="the-key") as caught:
-        day_file.weigh(damage(content), "the-key")
+        list(day_file.rows_of(damage(content), "the-key"))
+    assert caught.value.code == "UsageFileUnreadable"
+
+
+def test_a_file_whose_lines_are_no_rows_is_told_by_its_name():
+    """Somebody's JSON that is no object."""
+    with pytest.raises(ProtocolError, match="the-key") as caught:
+        list(day_file.rows_of(gzip.compress(b"7\n"), "the-key"))
     assert caught.value.code == "UsageFileUnreadable"

@@ -6,7 +6,7 @@ import pytest
 
 from run_control.watch import watch
 from shared.core import layout
-from shared.core.errors import ConflictError
+from shared.core.errors import ConflictError, UnavailableError
 from shared.core.runs import Outcome, RunPhase, advance
 from tests.core import make
 from tests.fakes.clock import START
@@ -101,16 +101,59 @@ def test_a_host_that_cannot_be_asked_ends_no_run(ports, client, wish, lost, capl
 
 
 def test_a_start_that_fails_is_tried_again_at_the_next_look(ports, client, wish, lost):
-    """The host took nothing: counted, and started five minutes later."""
+    """The host took nothing: not counted, and started five minutes later."""
     client.on_start = RuntimeError("the host said 500")
     run(watch(client, ports))
+    assert ports.runs.read(wish.run_id)[0] == lost
     client.on_start = None
     ports.clock.advance(300)
 
     run(watch(client, ports))
 
     assert [name for name, _, _ in client.started] == ["back_up_service"]
-    assert ports.runs.read(wish.run_id)[0].resumes == 2
+    assert ports.runs.read(wish.run_id)[0].resumes == 1
+
+
+def test_a_run_whose_service_is_taken_meanwhile_is_not_counted_as_taken_up(ports, client, wish, lost):
+    """Another run got the service between our look and our start."""
+    status, looks = client.get_status, []
+
+    async def get_status(instance_id, **options):
+        looks.append(instance_id)
+        if len(looks) == 2:
+            client.put(instance_id, "Running", input_={"v": 1, "runId": "another"})
+        return await status(instance_id, **options)
+
+    client.get_status = get_status
+
+    run(watch(client, ports))
+
+    assert (client.started, ports.runs.read(wish.run_id)[0]) == ([], lost)
+
+
+def test_a_start_of_unknown_fate_is_counted(ports, client, wish, lost):
+    """It may be at work: what it is followed by must not have the name of what followed it before."""
+
+    async def start_new(*_args):
+        client.on_status = RuntimeError("the host does not answer")
+        raise client.on_status
+
+    client.start_new = start_new
+
+    run(watch(client, ports))
+
+    assert ports.runs.read(wish.run_id)[0].resumes == 1
+
+
+def test_a_count_that_cannot_be_taken_back_stays(ports, client, wish, lost, caplog):
+    """Storage fails as well: one too many, and what is logged is why nothing was started."""
+    client.on_start = RuntimeError("the host said 500")
+    ports.records().faults["replace"].extend([None, UnavailableError("the records: ServerBusy")])
+
+    run(watch(client, ports))
+
+    assert ports.runs.read(wish.run_id)[0].resumes == 1
+    assert "RuntimeError" in caplog.text
 
 
 def test_a_mark_that_is_set_while_it_is_cleared_stays(ports, client, monkeypatch):
