@@ -1,0 +1,72 @@
+"""The whole app against the whole simulator, in virtual time: real requests, real orchestrators, no sleep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeClock, MemoryStorage
+from tests.fakes.ports import plan_json
+from tests.world import azure
+from tests.world.app import World, WorldPorts
+from tests.world.azure import Azure
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture(scope="session")
+def ca_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the simulator's certificates."""
+    return tmp_path_factory.mktemp("ca")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The one clock of app, host and simulator."""
+    return FakeClock()
+
+
+@pytest.fixture
+def storage() -> MemoryStorage:
+    """All storage accounts."""
+    return MemoryStorage()
+
+
+@pytest.fixture
+def cloud(
+    clock: FakeClock, storage: MemoryStorage, ca_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Azure]:
+    """The simulator, on that clock and that storage."""
+    with azure.running(clock, storage, ca_dir, monkeypatch.setenv) as running:
+        yield running
+
+
+@pytest.fixture
+def make_world(
+    cloud: Azure, clock: FakeClock, storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeWorld]:
+    """Return a function that makes the app; it is replayed from scratch when its test is over."""
+    made: list[World] = []
+
+    def make(*services: str, stand_ins: dict[str, Any] | None = None, **plan: Any) -> World:
+        document = plan_json(services or ("contoso",), **plan)
+        ports = WorldPorts(document, azure=cloud, clock=clock, storage=storage)
+        made.append(World(monkeypatch, ports, stand_ins))
+        return made[-1]
+
+    yield make
+    try:
+        for world in made:
+            world.check_determinism()
+    finally:
+        for world in made:
+            world.host.close()
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """The app with one service."""
+    return make_world()
