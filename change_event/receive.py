@@ -60,7 +60,7 @@ async def _own_run(
     """
     found = await instance_state(client, names.service_instance(service.resource_id))
     last = found.input if isinstance(found.input, dict) else {}
-    if last.get("kind") not in {"restore", "replicate"}:
+    if last.get("kind") not in {"restore", "replicate", "drill"}:
         return None
     try:
         run, _ = await asyncio.to_thread(ports.runs.read, str(last.get("runId")))

@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from restore_http import activities, call, orchestrator
+from restore_http import activities, call, orchestrator, verify
 from shared import http, wiring
 from shared.core.errors import DrError
 
@@ -36,4 +36,4 @@ def begin_restore(wish: dict):
 
 @bp.activity_trigger(input_name="wish")
 def verify_restore(wish: dict):
-    return activities.verify_restore(wish, wiring.ports())
+    return verify.verify_restore(wish, wiring.ports())

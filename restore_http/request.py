@@ -10,8 +10,9 @@ from pydantic import Field
 from shared import body, roster
 from shared.core import guards, layout, names
 from shared.core.documents import Value
+from shared.core.ends import Standby
 from shared.core.errors import DrError, NotFoundError, RequestError
-from shared.core.plan import ProtectedService, Standby
+from shared.core.plan import ProtectedService
 from shared.core.ports import Blobs, Ports
 from shared.core.requests import RestoreRequest
 from shared.core.restore_points import LATEST, RestorePoint, choose

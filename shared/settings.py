@@ -12,8 +12,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.core.access import Access, AccessKeyAccess
 from shared.core.errors import ConfigError
-from shared.core.plan import SETTING, Access, AccessKeyAccess, Plan, parse_plan
+from shared.core.plan import SETTING, Plan, parse_plan
 from shared.core.schedule import Schedule
 from shared.core.schedule import parse as parse_schedule
 

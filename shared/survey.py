@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from shared.core import names, preflight_storage
+from shared.core.access import BackupStorage
 from shared.core.errors import AccessError, DrError, NotFoundError, ProtocolError, TemporaryError
-from shared.core.plan import BackupStorage
 from shared.core.ports import Arm, Ports
 from shared.core.preflight_facts import Facts, Unseen
 from shared.core.services import ServiceRef

@@ -17,9 +17,10 @@ from shared.adapters.identity import Tokens, make_credential
 from shared.adapters.inventory import Inventories
 from shared.adapters.pace import Pace
 from shared.adapters.runs import RunStore
+from shared.core.access import Access
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
-from shared.core.plan import Access, Plan
+from shared.core.plan import Plan
 from shared.core.services import ServiceRef
 from shared.core.unfinished import UnfinishedInventory
 

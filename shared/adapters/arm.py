@@ -16,10 +16,10 @@ from requests.adapters import HTTPAdapter
 from shared.adapters import translate
 from shared.adapters.identity import Tokens
 from shared.adapters.pace import Pace
+from shared.core.access import AccessKeyAccess, BackupStorage, UserAssignedAccess
 from shared.core.clouds import Cloud
 from shared.core.errors import NotFoundError, ProtocolError, TemporaryError
 from shared.core.locations import same_origin
-from shared.core.plan import AccessKeyAccess, BackupStorage, UserAssignedAccess
 from shared.core.ports import Clock
 from shared.core.response import BODY_LENGTH_MAX, Response
 from shared.core.services import ServiceRef, ServiceState

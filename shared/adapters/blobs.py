@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
-from azure.storage.blob import ContainerClient, ContentSettings
+from azure.storage.blob import BlobBlock, ContainerClient, ContentSettings
 
 from shared.adapters.translate import from_storage
 from shared.core.errors import ConflictError, NotFoundError, ProtocolError, UnavailableError
-from shared.core.ports import JSON_TYPE, BlobFacts, BlobLook
+from shared.core.ports import BACKUP_TYPE, JSON_TYPE, BlobFacts, BlobLook
 
 _T = TypeVar("_T")
 
@@ -104,6 +106,14 @@ class BlobContainer:
 
         return self._asked(read, key)
 
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield the content of a blob, piece by piece; a blob replaced meanwhile fails as a conflict."""
+        try:
+            download = self._client.get_blob_client(key).download_blob(max_concurrency=1)
+            yield from download.chunks()
+        except AzureError as err:
+            raise self._translated(err, key) from err
+
     def create_container(self) -> None:
         """Create the container without public access; one that is there is left as it is."""
         try:
@@ -115,6 +125,30 @@ class BlobContainer:
     def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> str:
         """Write a blob that must not exist; return its ETag."""
         return self._write(key, content, content_type, overwrite=False)
+
+    def create_from(self, key: str, chunks: Iterable[bytes], *, content_type: str = BACKUP_TYPE) -> str:
+        """
+        Write a blob that must not exist from pieces; return its ETag.
+
+        Blocks are staged one by one and become a blob only when the list of them is committed, so one
+        that fails leaves nothing that can be read.
+        """
+        blob = self._client.get_blob_client(key)
+        names: list[BlobBlock] = []
+        for content in chunks:
+            name = uuid.uuid4().hex
+            self._asked(functools.partial(blob.stage_block, name, content), key)
+            names.append(BlobBlock(name))
+        answer = self._asked(
+            lambda: blob.commit_block_list(
+                names,
+                content_settings=ContentSettings(content_type=content_type),
+                match_condition=MatchConditions.IfMissing,
+                etag="*",
+            ),
+            key,
+        )
+        return str(answer["etag"])
 
     def put(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:
         """Write a blob whether it exists or not."""

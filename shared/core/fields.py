@@ -67,8 +67,9 @@ else:
         "the name of a container: 3 to 63 lower-case letters, digits and single hyphens",
     )
     PlanName = _matching(
-        r"[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?",
-        "a name for this plan: 1 to 50 lower-case letters, digits and hyphens, beginning with a letter",
+        r"(?!safety-of-)[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?",
+        "a name for this plan: 1 to 50 lower-case letters, digits and hyphens, beginning with a letter "
+        "and not with safety-of-",
     )
     SettingName = _matching(
         r"[A-Za-z_][A-Za-z0-9_]*", "the name of an app setting (the key itself is not wanted here)"

@@ -17,6 +17,11 @@ OPEN_PRUNES = "open-prunes/"
 REBUILDS = "rebuilds/"
 USAGE = "usage/"
 CHANGES = "changes/"
+REPLICATIONS = "replications/"
+APPROVALS = "approvals/"
+DRILLS = "drills/"
+UNHANDLED = "unhandled/"
+EVIDENCE = "evidence/"
 ROSTER = "roster.json"
 """The services that discovery found last."""
 
@@ -147,7 +152,37 @@ def manifest_key(backup_name: str) -> str:
 
 def report_key(run_id: str) -> str:
     """Return the blob name of the report that a restore leaves as evidence."""
-    return f"evidence/{run_id}.json"
+    return f"{EVIDENCE}{run_id}.json"
+
+
+def readable_report_key(run_id: str) -> str:
+    """Return the blob name of the same evidence as text for a person."""
+    return f"{EVIDENCE}{run_id}.md"
+
+
+def replication_key(service: str) -> str:
+    """Return the blob name of how a service's replication stands, in the records of the standby's region."""
+    return f"{REPLICATIONS}{service}.json"
+
+
+def approval_key(service: str, name: str) -> str:
+    """Return the blob name that says that an operator wants a point replicated that was held back."""
+    return f"{APPROVALS}{service}/{name}.json"
+
+
+def drill_key(service: str, run_id: str) -> str:
+    """Return the blob name of one drill; listing gives them in order of time."""
+    return f"{drills_prefix(service)}{run_id}.json"
+
+
+def drills_prefix(service: str) -> str:
+    """Return what the records of all drills of one service begin with."""
+    return f"{DRILLS}{service}/"
+
+
+def unhandled_key(queue: str, message_id: str) -> str:
+    """Return the blob name of a message of which no try has succeeded yet."""
+    return f"{UNHANDLED}{queue}/{message_id}.json"
 
 
 def night_key(night: str) -> str:

@@ -16,10 +16,11 @@ import re
 STAMP_FORMAT = "%Y%m%dT%H%M%SZ"
 BACKUP_SUFFIX = ".apimbackup"
 
+SAFETY_PREFIX = "safety-of-"
 _BACKUP = re.compile(r"(?P<service>[a-z][a-z0-9-]*)_(?P<stamp>[0-9]{8}T[0-9]{6}Z)(-[0-9a-f]{8})?\.apimbackup")
 _NIGHT_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{8})?")
 _REBUILD_ID = re.compile(r"rebuild-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
-_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-(backup|restore|replicate)-[a-z][a-z0-9-]*")
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-(backup|restore|replicate|drill)-[a-z][a-z0-9-]*")
 
 
 def stamp(at: dt.datetime) -> str:
@@ -55,7 +56,7 @@ def run_id(kind: str, service: str, wished_at: dt.datetime, *, because: str = ""
     Return the id of a run.
 
     Args:
-        kind: backup, restore or replicate.
+        kind: backup, restore, replicate or drill.
         service: the service's name in the plan.
         wished_at: aware UTC, to the second.
         because: what makes two wishes of one second different (a request, an event); empty for the
@@ -67,6 +68,16 @@ def run_id(kind: str, service: str, wished_at: dt.datetime, *, because: str = ""
 def is_run_id(text: str) -> bool:
     """Tell whether a text could be an id made by run_id; anything else is never used as a blob name."""
     return len(text) <= 100 and _RUN_ID.fullmatch(text) is not None
+
+
+def safety_service(service: str) -> str:
+    """
+    Return the name under which backups of a target are kept that were made before it was overwritten.
+
+    No service of a plan has such a name, so they are no restore points of the service itself: none of
+    them is ever its newest one, is replicated, or is pruned.
+    """
+    return f"{SAFETY_PREFIX}{service}"
 
 
 def service_instance(resource_id: str) -> str:

@@ -15,19 +15,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationError
 
+from shared.core.access import BackupStorage
 from shared.core.clouds import CLOUDS, Cloud
 from shared.core.documents import Document, Utc, Value, faults_of
+from shared.core.ends import Drill, DrillTarget, End, Standby
 from shared.core.errors import ConfigError
 from shared.core.fields import (
     AccountName,
     ApiVersion,
-    ClientId,
     ContainerName,
     PlanName,
     Region,
     ResourceId,
-    SettingName,
-    StorageAccountId,
     SubscriptionId,
 )
 from shared.core.plan_checks import (
@@ -57,40 +56,7 @@ CloudChoice = Annotated[
 ]
 
 
-class SystemAssignedAccess(Value):
-    """The service reaches the storage account with its system-assigned identity (preferred)."""
-
-    type: Literal["SystemAssignedManagedIdentity"]
-
-
-class UserAssignedAccess(Value):
-    """The service reaches the storage account with a user-assigned identity, named by its client id."""
-
-    type: Literal["UserAssignedManagedIdentity"]
-    client_id: ClientId
-
-
-class AccessKeyAccess(Value):
-    """The account key, read from the app setting named here at the moment of the call, and never stored."""
-
-    type: Literal["AccessKey"]
-    key_setting: SettingName
-
-
 TagName = Annotated[str, Field(min_length=1, max_length=512)]
-Access = Annotated[SystemAssignedAccess | UserAssignedAccess | AccessKeyAccess, Field(discriminator="type")]
-
-
-class BackupStorage(Value):
-    """Where a service's backups are written, and how the service itself reaches it."""
-
-    account: AccountName
-    container: ContainerName
-    access: Access
-    resource_id: StorageAccountId | None = None
-    """The account's ARM id; without it preflight looks for it in the service's own subscription."""
-    create_container: bool = False
-    """Whether preflight may create the container, private, where it is missing."""
 
 
 class RegionPlace(Value):
@@ -99,23 +65,6 @@ class RegionPlace(Value):
     account: AccountName
     container: ContainerName = RECORDS_CONTAINER
     storage: BackupStorage | None = None
-
-
-class Standby(Value):
-    """The service that takes over; it must exist and have the same tier."""
-
-    resource_id: ResourceId
-    region: Region
-    access: Access
-
-    @property
-    def ref(self) -> ServiceRef:
-        """The standby as a service."""
-        return ServiceRef(resource_id=self.resource_id, region=self.region)
-
-
-class DrillTarget(Standby):
-    """A service that exists to be restored into, so that restores are rehearsed."""
 
 
 class Retention(Value):
@@ -152,6 +101,7 @@ class ServiceSettings(Value):
     again_if_changed: bool | None = Field(default=None, strict=True)
     paused: Pause | None = None
     usage: UsageExport | None = None
+    drill: Drill | None = None
 
 
 class PlannedService(ServiceSettings):
@@ -177,7 +127,7 @@ class ProtectedService(Value):
     One service with everything filled in: its own words first, then its region's, then the defaults.
 
     `retention` None: nothing is ever pruned. `after_changes` None: changes start nothing. `usage` None:
-    no reports are exported.
+    no reports are exported. `drill` None: no restore is rehearsed.
     """
 
     name: PlanName
@@ -193,11 +143,31 @@ class ProtectedService(Value):
     again_if_changed: bool = False
     paused: Pause | None = None
     usage: UsageExport | None = None
+    drill: Drill | None = None
 
     @property
     def ref(self) -> ServiceRef:
         """The primary as a service."""
         return ServiceRef(resource_id=self.resource_id, region=self.region)
+
+    @property
+    def drill_into(self) -> End | None:
+        """The service that its drills restore into; None if it has no drills, or no such service."""
+        if self.drill is None:
+            return None
+        return self.standby if self.drill.into == "standby" else self.drill_target
+
+    def shelf(self, region: str) -> str:
+        """
+        Return the region whose records the app of `region` takes restore points from.
+
+        Its own, if the service's backups or copies of them are kept there: then nothing of another region
+        is needed. Else the primary's.
+        """
+        has_copies = (
+            self.standby is not None and self.standby.storage is not None and self.standby.region == region
+        )
+        return region if has_copies else self.region
 
     def is_paused(self, now: dt.datetime) -> bool:
         """Whether nothing is to be started for it by itself."""

@@ -18,6 +18,8 @@ RECORDS_CONTAINER = "apim-dr"
 """The container of the records where the plan names none."""
 RPO_HOURS_DEFAULT = 30
 """A night's distance, and the hours that a long backup takes."""
+STANDBY_RPO_HOURS_DEFAULT = 36
+"""The primary's, and the hours that a long restore takes."""
 VALIDITY_DAYS_MAX = 30
 """The service itself refuses older backups; see docs/azure-facts.md, "Expiry"."""
 RPO_HOURS_MAX = 24 * VALIDITY_DAYS_MAX
@@ -68,6 +70,8 @@ def disagreements(data: Any) -> list[Fault]:
         *_homeless(plan, services),
         *_misplaced(plan, services),
         *_expired(plan, services),
+        *_copied_badly(plan, services),
+        *_drilled_badly(services),
     ]
 
 
@@ -169,6 +173,57 @@ def _expired(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
             is_told = is_told or at == "$.defaults"
             what = f"backups that are valid for {days} days do not meet an RPO of {hours} hours"
             yield f"{at}.{next(iter(own))}", what
+
+
+def _copied_badly(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
+    """Name every place for copies that would not survive the primary's region, or would be mixed."""
+    regions = _as_dict(plan.get("regions"))
+    records = [  # no set: the values may be of any kind
+        (place.get("account"), place.get("container", RECORDS_CONTAINER))
+        for place in map(_as_dict, regions.values())
+    ]
+    for at, service in services:
+        standby = _as_dict(service.get("standby"))
+        copies = _as_dict(standby.get("storage"))
+        if not copies:
+            continue
+        own, other = service.get("region"), standby.get("region")
+        if (
+            isinstance(own, str)
+            and isinstance(other, str)
+            and canonical_region(own) == canonical_region(other)
+        ):
+            yield f"{at}.standby.storage", "copies in the primary's own region protect from nothing"
+        place = (copies.get("account"), copies.get("container"))
+        if place in records:
+            yield (
+                f"{at}.standby.storage.container",
+                "is the container of the records; copies need one of their own",
+            )
+        backups = _as_dict(service.get("storage"))
+        if place == (backups.get("account"), backups.get("container")):
+            yield f"{at}.standby.storage", "is where the backups themselves are"
+        account, resource_id = copies.get("account"), copies.get("resourceId")
+        if (
+            isinstance(account, str)
+            and isinstance(resource_id, str)
+            and resource_id.rpartition("/")[2].lower() != account.lower()
+        ):
+            yield f"{at}.standby.storage.resourceId", f"is not the id of {account}, which is named beside it"
+
+
+def _drilled_badly(services: list[Part]) -> Iterator[Fault]:
+    """Name every service whose own drills have nothing to restore into, or would leave a standby behind."""
+    for at, service in services:
+        drill = service.get("drill")
+        if not isinstance(drill, dict):
+            continue
+        into = drill.get("into", "drillTarget")
+        if isinstance(into, str) and into in {"drillTarget", "standby"} and not service.get(into):
+            yield f"{at}.drill.into", f"the service has no {into}"
+        if into == "standby" and drill.get("point") == "random":
+            what = "is only for a drillTarget: a standby must not be left with an older point than it had"
+            yield f"{at}.drill.point", what
 
 
 def _is_within(value: Any, most: int) -> bool:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from shared.core.access import Access, BackupStorage
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
-from shared.core.plan import Access, BackupStorage, Plan
+from shared.core.plan import Plan
 from shared.core.response import Response
 from shared.core.runs import OpenMark, RunRecord
 from shared.core.services import ServiceRef, ServiceState
 from shared.core.unfinished import UnfinishedInventory
 
 JSON_TYPE = "application/json"
+BACKUP_TYPE = "application/octet-stream"
 
 
 class Clock(Protocol):
@@ -140,8 +142,23 @@ class Blobs(Protocol):
         """Return content and ETag of a small blob. Raises NotFoundError."""
         ...
 
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield a blob's content, some MB at once; one replaced meanwhile fails. Raises NotFoundError."""
+        ...
+
     def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> str:
         """Write a blob that must not exist; return its ETag. Raises ConflictError."""
+        ...
+
+    def create_from(self, key: str, chunks: Iterable[bytes], *, content_type: str = BACKUP_TYPE) -> str:
+        """
+        Write a blob that must not exist from pieces, in constant memory; return its ETag.
+
+        It is there as a whole or not at all: where the pieces end early, with an exception, nothing is.
+
+        Raises:
+            ConflictError: there is one of that name. Besides, whatever the pieces raise.
+        """
         ...
 
     def put(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> None:

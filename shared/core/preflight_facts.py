@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from shared.core.access import BackupStorage
 from shared.core.documents import Value
-from shared.core.plan import BackupStorage
 from shared.core.services import ServiceRef
 
 _T = TypeVar("_T")

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from shared.core import guards, names, rights
+from shared.core.access import BackupStorage
 from shared.core.errors import ProtocolError
 from shared.core.guards import Refusal
-from shared.core.plan import SETTING, BackupStorage
+from shared.core.plan import SETTING
 from shared.core.preflight_facts import (
     Facts,
     Finding,

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.core import rights
-from shared.core.plan import SETTING, AccessKeyAccess, SystemAssignedAccess, UserAssignedAccess
+from shared.core.access import AccessKeyAccess, SystemAssignedAccess, UserAssignedAccess
+from shared.core.plan import SETTING
 from shared.core.preflight_facts import (
     Facts,
     Finding,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from shared.core.documents import Document, Utc, Value
 from shared.core.inventory import Difference
 from shared.core.lro import Fault
+from shared.core.preflight_facts import Check
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import Outcome
 from shared.core.services import ServiceRef
@@ -24,15 +27,54 @@ FROM_THE_WORST = (
 """A verdict against is worse than no proof, and that is worse than nothing changed."""
 
 
+class SettingDifference(Value):
+    """
+    One setting of the target that is not as the sidecar says of the source. A restore carries none of them.
+
+    Both values as JSON text, cut; None: not set.
+    """
+
+    part: str
+    """The part of the sidecar, such as `host_names`."""
+    setting: str
+    source: str | None
+    target: str | None
+
+
+class GatewayProbe(Value):
+    """What the target's gateway answered; `status` None: it could not be reached, and `said` tells why."""
+
+    url: str
+    status: int | None
+    said: str
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether it serves."""
+        return self.status == 200
+
+
+class FixUp(Value):
+    """One thing that no restore brings, and that somebody has to see to; `command` is a line for a shell."""
+
+    what: str
+    why: str
+    command: str
+    is_needed: bool | None = True
+    """None: whether it is needed could not be told."""
+
+
 class RestoreReport(Document):
     """
     The evidence of one restore. Durations in seconds.
 
     `recovery_point_age_s` is the age of the data when the restore was verified, `restore_duration_s`
-    the time from the request to that moment.
+    the time from the request to that moment. `guards` are those of the last look before the POST. Reports
+    of older releases lack the fields that have defaults.
     """
 
     run_id: str
+    kind: Literal["restore", "replicate", "drill"] = "restore"
     service: str
     target: ServiceRef
     point: RestorePoint
@@ -44,10 +86,43 @@ class RestoreReport(Document):
     counts: dict[str, int]
     differences: tuple[Difference, ...]
     differences_total: int
+    outcome: Outcome | None = None
+    """The word that the comparison came to."""
+    rto_s: int | None = None
+    rto_kept: bool | None = None
+    guards: tuple[Check, ...] = ()
+    settings: tuple[SettingDifference, ...] | None = None
+    """None: there is no sidecar to compare with."""
+    gateway: GatewayProbe | None = None
+    fix_ups: tuple[FixUp, ...] = ()
+    safety_backup: str | None = None
+    """Name of the backup of the target that was made first; it is restored like any other."""
+
+
+class DrillRecord(Document):
+    """One rehearsed restore with its word, whether it came to a restore or not. Durations in seconds."""
+
+    service: str
+    run_id: str
+    target: ServiceRef
+    point: str | None
+    requested_at: Utc
+    ended_at: Utc
+    outcome: Outcome
+    fault: Fault | None = None
+    restore_duration_s: int | None = None
+    rto_s: int
+    rto_kept: bool | None = None
+    evidence: tuple[str, ...] = ()
+    """Keys of the report, in the records of the region that drilled."""
 
 
 class Replica(Document):
-    """The standby holds this restore point: restored and compared."""
+    """
+    The standby holds this restore point: restored and compared, or compared and found to be in sync.
+
+    `run_id` is empty where no restore was needed. `counts` are the inventory's, for the breaker.
+    """
 
     name: str
     service: str
@@ -56,6 +131,8 @@ class Replica(Document):
     point_started_at: Utc
     inventory_digest: str
     recorded_at: Utc
+    in_sync: bool = False
+    counts: dict[str, int] = Field(default_factory=dict)
 
 
 class NewestPoint(Value):

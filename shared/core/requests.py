@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from shared.core import names
+from shared.core.access import Access, BackupStorage
 from shared.core.documents import Document, Utc
 from shared.core.intervals import Intervals
-from shared.core.plan import Access, BackupStorage
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import RunRecord
 from shared.core.services import ServiceRef
@@ -58,11 +58,19 @@ class RestoreRequest(Document):
     """Restore `point` into `target`, whose service reaches the blob with `access`."""
 
     run_id: str
-    kind: Literal["restore", "replicate"]
+    kind: Literal["restore", "replicate", "drill"]
     service: str
     target: ServiceRef
     access: Access
     point: RestorePoint
+    overwrite_source: bool = False
+    """Whether the caller knows that the target is the service that the backup was taken from."""
+    despite_traffic: bool = False
+    """Whether the caller knows that the target carries traffic, or may."""
+    safety_backup: bool = False
+    """Whether a target with content is backed up first."""
+    rto_s: int | None = None
+    """What the restore's duration is compared with; None if nothing was promised."""
     trigger: Literal["timer", "http", "event"]
     requested_at: Utc
     deadline_at: Utc

@@ -40,6 +40,14 @@ class StoredDocument(Value):
     key: str
 
 
+class Copied(Value):
+    """Where a copy was made from, and when."""
+
+    account: AccountName
+    container: ContainerName
+    at: Utc
+
+
 class Covered(Value):
     """One part of a service, and where it can be found after a loss."""
 
@@ -75,6 +83,9 @@ class RestorePoint(Document):
     warnings: tuple[str, ...] = ()
     rebuilt_at: Utc | None = None
     """When a rebuild made the record anew from the manifest; None for the record that the backup wrote."""
+
+    copied: Copied | None = None
+    """Set in the record of a copy; `account`, `container`, `etag`, inventory, sidecar are the copy's own."""
 
     def is_expired(self, now: dt.datetime) -> bool:
         """Whether the service would refuse it; the boundary itself counts as expired."""

@@ -21,7 +21,7 @@ from shared.core.documents import Document, Utc, Value
 from shared.core.lro import Fault, Operation
 from shared.core.services import ServiceRef
 
-RunKind = Literal["backup", "restore", "replicate"]
+RunKind = Literal["backup", "restore", "replicate", "drill"]
 
 
 class RunPhase(enum.StrEnum):

@@ -11,6 +11,7 @@ import requests
 import trustme
 
 from shared.adapters import arm
+from shared.core.access import AccessKeyAccess, BackupStorage, SystemAssignedAccess, UserAssignedAccess
 from shared.core.errors import (
     AccessError,
     NotFoundError,
@@ -18,7 +19,6 @@ from shared.core.errors import (
     ThrottledError,
     UnavailableError,
 )
-from shared.core.plan import AccessKeyAccess, BackupStorage, SystemAssignedAccess, UserAssignedAccess
 from shared.core.response import BODY_LENGTH_MAX
 from shared.core.services import ServiceRef
 from tests.adapters.conftest import (

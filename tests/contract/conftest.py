@@ -18,9 +18,9 @@ from shared.adapters.blobs import BlobContainer
 from shared.adapters.clock import SystemClock
 from shared.adapters.identity import Tokens
 from shared.adapters.inventory import take_inventory
+from shared.core.access import BackupStorage, SystemAssignedAccess
 from shared.core.clouds import Cloud
 from shared.core.inventory import Inventory
-from shared.core.plan import BackupStorage, SystemAssignedAccess
 from shared.core.ports import Arm, Blobs
 from shared.core.services import ServiceRef
 from shared.core.unfinished import UnfinishedInventory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shared.core.plan import AccessKeyAccess, BackupStorage, SystemAssignedAccess, UserAssignedAccess
+from shared.core.access import AccessKeyAccess, BackupStorage, SystemAssignedAccess, UserAssignedAccess
 from shared.core.preflight import judge
 from shared.core.preflight_facts import Check, Facts, Unseen
 from tests.core import make

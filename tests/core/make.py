@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.core import names
+from shared.core.access import BackupStorage, SystemAssignedAccess
 from shared.core.fleet import FleetState
 from shared.core.inventory import Inventory
 from shared.core.lro import Fault, Follow, Operation, OperationStatus, PollState, Submission, SubmissionState
 from shared.core.nights import NightWish
-from shared.core.plan import BackupStorage, SystemAssignedAccess
 from shared.core.polling import FollowState
 from shared.core.requests import BackupRequest, RestoreRequest
 from shared.core.response import Response

@@ -14,9 +14,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from shared.core.access import UserAssignedAccess
 from shared.core.clouds import CLOUDS
 from shared.core.errors import ConfigError
-from shared.core.plan import SERVICES_MAX, UserAssignedAccess, parse_plan, plan_schema
+from shared.core.plan import SERVICES_MAX, parse_plan, plan_schema
 from tests.core import make
 
 ROOT = Path(__file__).parents[2]

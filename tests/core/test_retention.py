@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core import retention
-from shared.core.plan import ProtectedService, Retention, Standby
+from shared.core.ends import Standby
+from shared.core.plan import ProtectedService, Retention
 from shared.core.reports import Replica
 from shared.core.retention import Catalog, Verdict, plan_prune
 from shared.core.tombstones import Tombstone

@@ -30,6 +30,8 @@ SHOWN = {
     "night": "<night id>",
     "rebuild_id": "<id>",
     "report": "<report>",
+    "queue": "<queue>",
+    "message_id": "<message id>",
     "day": Day(),
     "key": "inventories/<service>/<backup>.json",
 }

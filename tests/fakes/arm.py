@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.core.access import AccessKeyAccess, BackupStorage
 from shared.core.errors import AccessError, DrError, NotFoundError, ProtocolError
 from shared.core.locations import same_origin
-from shared.core.plan import AccessKeyAccess, BackupStorage
 from shared.core.response import Response
 from shared.core.services import ServiceRef, ServiceState
 from shared.settings import read_access_key

@@ -6,10 +6,10 @@ import datetime as dt
 import hashlib
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from shared.core.errors import ConflictError, NotFoundError
-from shared.core.ports import JSON_TYPE, BlobFacts, BlobLook
+from shared.core.ports import BACKUP_TYPE, JSON_TYPE, BlobFacts, BlobLook
 from tests.fakes.clock import START
 
 
@@ -72,6 +72,22 @@ class MemoryBlobs:
     def create(self, key: str, content: bytes, *, content_type: str = JSON_TYPE) -> str:
         """Write a blob that must not exist; return its ETag."""
         self._fault("create")
+        self._there(key)
+        if key in self._blobs:
+            raise ConflictError(f"{key}: BlobAlreadyExists")
+        return self._store(key, content)
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield the content in pieces of few bytes."""
+        self._fault("chunks")
+        content, _ = self._found(key)
+        for start in range(0, len(content), 7):
+            yield content[start : start + 7]
+
+    def create_from(self, key: str, chunks: Iterable[bytes], *, content_type: str = BACKUP_TYPE) -> str:
+        """Write a blob that must not exist from pieces; return its ETag."""
+        self._fault("create_from")
+        content = b"".join(chunks)
         self._there(key)
         if key in self._blobs:
             raise ConflictError(f"{key}: BlobAlreadyExists")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from shared.adapters.runs import RunStore
+from shared.core.access import Access
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
-from shared.core.plan import Access, Plan, ProtectedService
+from shared.core.plan import Plan, ProtectedService
 from shared.core.services import ServiceRef
 from shared.core.unfinished import UnfinishedInventory
 from shared.settings import key_fault

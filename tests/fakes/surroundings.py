@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.core.plan import ProtectedService, UserAssignedAccess
+from shared.core.access import UserAssignedAccess
+from shared.core.plan import ProtectedService
 from tests.fakes.arm import PRINCIPAL, FakeArm
 
 GROUP = "rg-dr"

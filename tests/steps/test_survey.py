@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from shared import survey
+from shared.core.access import BackupStorage
 from shared.core.errors import AccessError, DrError, NotFoundError, ProtocolError, UnavailableError
-from shared.core.plan import BackupStorage
 from shared.core.preflight_facts import Facts, Unseen
 from tests.fakes import FakePorts
 from tests.fakes.arm import API_VERSION, PRINCIPAL
