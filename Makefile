@@ -1,11 +1,13 @@
 # Table of contents; what the targets do is written in tools/ (Python, standard library only).
 # PYTHON=python3.13 make test   another Python (3.11 or newer)
 # KEEP=1 make demo              leave everything up after the demo, until Ctrl-C
+# SCENARIO=region-loss make demo  another story: the primary's region is lost
 # SPEED=120 make demo           simulated minutes pass faster (60: one minute is one second)
 # ARGS="-k polling" make test   more arguments for pytest
 
 PYTHON ?= python3
 SPEED ?= 60
+SCENARIO ?= night
 KEEP ?=
 ARGS ?=
 SIZES ?=
@@ -21,9 +23,9 @@ help: ## say what there is
 setup: ## .venv, node_modules and build/, from the locks; instant when nothing changed
 	@$(call with_python,setup)
 
-demo: ## one night and one restore on this machine (KEEP=1 leaves it up, SPEED=60)
+demo: ## one night and one restore on this machine (SCENARIO=region-loss, KEEP=1 leaves it up, SPEED=60)
 	@$(call with_python,setup)
-	@exec $(VENV_PYTHON) -m demo --speed $(SPEED) $(if $(filter-out 0,$(KEEP)),--keep)
+	@exec $(VENV_PYTHON) -m demo --scenario "$(SCENARIO)" --speed $(SPEED) $(if $(filter-out 0,$(KEEP)),--keep)
 
 test: ## set-up, the checks, and every test
 	@$(call with_python,setup --worker)

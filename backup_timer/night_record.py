@@ -7,7 +7,7 @@ import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from shared import roster, telemetry
+from shared import roster, telemetry, unhandled
 from shared.core import layout
 from shared.core.errors import DrError, NotFoundError, ProtocolError, TemporaryError
 from shared.core.fleet import Finished, FleetState
@@ -72,7 +72,7 @@ def _record(state: FleetState, ended_at: dt.datetime, ports: Ports) -> NightReco
         starts=state.wish.starts,
         words={word.value: count for word in Outcome if (count := _count(services, word))},
         rpo_missed=tuple(told.service for told in services if told.rpo_kept is False),
-        warnings=state.warnings,
+        warnings=(*state.warnings, *unhandled.warnings(ports)),
         services=services,
     )
 

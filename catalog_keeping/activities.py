@@ -1,4 +1,4 @@
-"""The step that prunes one service, after a backup of it was recorded. It may run more than once."""
+"""The steps that prune one service, after a point or a copy was recorded. They may run more than once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from catalog_keeping.pruning import Pruning, open_prunes
 from shared import roster, telemetry
-from shared.catalog import read_catalog
+from shared.catalog import read_catalog, records_of
 from shared.core import layout
 from shared.core.documents import Document
 from shared.core.errors import ProtocolError
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
+from shared.core.restore_points import RestorePoint
 from shared.core.retention import (
     Catalog,
     Verdict,
@@ -25,6 +26,7 @@ from shared.core.retention import (
 )
 from shared.core.runs import Outcome
 from shared.core.steps import StepResult, StepState, attempt, done
+from shared.records import newest
 
 CLOCKS_APART_MAX = dt.timedelta(hours=2)
 """The record was written by this run, minutes ago; each day that a clock is ahead costs a day of points."""
@@ -42,6 +44,8 @@ def prune_restore_points(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
     """
     Let go what no rule keeps any more, and finish what an earlier run began.
 
+    In the standby's region that concerns its copies; an app never prunes in another region.
+
     Args:
         wish: {"service", "runId", "fresh": name of the point that the run has just recorded}.
         ports: everything.
@@ -52,24 +56,53 @@ def prune_restore_points(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
     """
     request = PruneWish.from_json(wish)
     answer = attempt(lambda: _prune(request, ports), unproven=Outcome.OUTCOME_UNKNOWN)
+    _log_failure(answer, request.service, request.run_id)
+    return answer
+
+
+def prune_copies(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
+    """
+    Do the same with the copies that this app keeps of a service, after one of them was recorded.
+
+    Args:
+        wish: {"service"}.
+        ports: everything; no region but the own one is asked.
+
+    Returns:
+        StepResult, as of prune_restore_points; nothing is pruned unless the newest copy is a fresh one.
+    """
+    service = str(wish["service"])
+    answer = attempt(lambda: _prune_copies(service, ports), unproven=Outcome.OUTCOME_UNKNOWN)
+    _log_failure(answer, service, None)
+    return answer
+
+
+def _log_failure(answer: dict[str, Any], service: str, run_id: str | None) -> None:
     result = StepResult.from_json(answer)
     if result.state is StepState.END and result.fault:
         telemetry.log(
             telemetry.Event.PRUNE_FAILED,
             level=logging.ERROR,
-            run_id=request.run_id,
-            service=request.service,
+            run_id=run_id,
+            service=service,
             code=result.fault.code,
             message=result.fault.message,
         )
-    return answer
+
+
+def _prune_copies(service: str, ports: Ports) -> StepResult:
+    found = newest(ports.records(), layout.restore_points_prefix(service), RestorePoint, 1)
+    if not found or found[0].copied is None:
+        return done(pruned=[], left=0, warnings=[])
+    fresh = found[0]
+    return _prune(PruneWish(service=service, run_id=fresh.run_id, fresh=fresh.name), ports)
 
 
 def _prune(wish: PruneWish, ports: Ports) -> StepResult:
     service = roster.find(ports, wish.service)
-    if service is None:
+    if service is None or service.shelf(ports.plan.region) != ports.plan.region:
         return done(pruned=[], left=0, warnings=[])
-    if service.retention is None and not open_prunes(service.name, ports.records(service.region)):
+    if service.retention is None and not open_prunes(service.name, records_of(service, ports)):
         return done(pruned=[], left=0, warnings=[])
     reading = read_catalog(service, ports)
     trouble = reading.catalog.why_incomplete or why_mostly_missing(service, reading.catalog)
@@ -110,7 +143,7 @@ def _why_not(catalog: Catalog, wish: PruneWish, service: ProtectedService, now: 
 
 def _why_no_time(service: ProtectedService, fresh: str, ports: Ports) -> str:
     """Return why our clock cannot be believed, or an empty string: storage has one, too."""
-    seen = ports.records(service.region).look(layout.restore_point_key(service.name, fresh))
+    seen = records_of(service, ports).look(layout.restore_point_key(service.name, fresh))
     if seen is None:
         return f"the record of {fresh} has vanished"
     now = ports.clock.now()

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from catalog_keeping.pruning import DELETIONS_MAX, fence
 from shared import body, http, roster, telemetry
-from shared.catalog import read_catalog
+from shared.catalog import read_catalog, records_of
 from shared.core import layout, names
 from shared.core.documents import Value
 from shared.core.errors import (
@@ -213,13 +213,16 @@ def _point_of(req: func.HttpRequest, ports: Ports) -> tuple[ProtectedService, st
     name = req.route_params.get("name", "")
     if not names.is_backup_of(name, service.name):
         raise _unknown_point(service.name, name)
-    return service, name, ports.records(service.region)
+    return service, name, records_of(service, ports)
 
 
 def _new_rebuild(req: func.HttpRequest, request_id: str, ports: Ports) -> RebuildRecord:
     wanted = _body(req, RebuildBody, REBUILD_HINT, may_be_empty=True).service
     warnings = _search(ports)
-    services = roster.own_primaries(ports) if wanted is None else (_own(_known(wanted, ports), ports),)
+    if wanted is None:
+        services = tuple(one for one in roster.members(ports) if _is_kept_here(one, ports))
+    else:
+        services = (_own(_known(wanted, ports), ports),)
     now = ports.clock.now().replace(microsecond=0)
     record = RebuildRecord(
         rebuild_id=names.rebuild_id(now, because=request_id),
@@ -269,9 +272,13 @@ def _known(name: str, ports: Ports) -> ProtectedService:
     return service
 
 
+def _is_kept_here(service: ProtectedService, ports: Ports) -> bool:
+    return service.shelf(ports.plan.region) == ports.plan.region
+
+
 def _own(service: ProtectedService, ports: Ports) -> ProtectedService:
-    """Return the service if its records are this app's to write."""
-    if service.region != ports.plan.region:
+    """Return the service if its records are this app's to write: of its restore points, or of its copies."""
+    if not _is_kept_here(service, ports):
         raise RefusedError(
             f"the records of {service.name} are written by the app of {service.region}, "
             f"and this is {ports.plan.region}'s",

@@ -59,6 +59,11 @@ def prune_restore_points(wish: dict):
     return activities.prune_restore_points(wish, wiring.ports())
 
 
+@bp.activity_trigger(input_name="wish")
+def prune_copies(wish: dict):
+    return activities.prune_copies(wish, wiring.ports())
+
+
 @bp.orchestration_trigger(context_name="context")
 def rebuild_catalog(context: df.DurableOrchestrationContext):
     return orchestrator.rebuild_catalog(context)

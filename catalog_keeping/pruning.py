@@ -16,7 +16,7 @@ import logging
 from collections.abc import Iterable
 
 from shared import telemetry
-from shared.catalog import Reading, restoring
+from shared.catalog import Reading, records_of, restoring
 from shared.core import layout, names
 from shared.core.errors import ConflictError, DrError, NotFoundError, ProtocolError, TemporaryError
 from shared.core.plan import ProtectedService
@@ -68,9 +68,10 @@ class Pruning:
         self._service = service
         self._run_id = run_id
         self._ports = ports
-        self._records = ports.records(service.region)
+        self._records = records_of(service, ports)
         self._etags = reading.etags
         self._restoring = reading.catalog.restoring
+        self._at_work = reading.catalog.at_work
         self._points = {point.name: point for point in reading.catalog.points}
         self._marked = open_prunes(service.name, self._records)
         self._stuck: list[str] = []
@@ -107,7 +108,7 @@ class Pruning:
                 self._records.delete(layout.open_prune_key(self._service.name, name))
             elif tombstone.point.name != name or not is_ours(tombstone.point, self._service):
                 self._warn(name, "its tombstone is of something else")
-            elif self._restoring is not None and name not in self._restoring:
+            elif self._restoring is not None and not self._at_work and name not in self._restoring:
                 self._clear(tombstone.point)
 
     def take_back_all(self, kept: Iterable[str]) -> None:
@@ -174,10 +175,14 @@ class Pruning:
         if self._records.exists(layout.hold_key(self._service.name, name)):
             return "it was held at the last moment"
         try:
-            run_id = restoring(self._service, self._ports).get(name)
+            restores = restoring(self._service, self._ports)
         except DrError as err:
             return f"which restores are under way could not be told: {err.message}"
-        return f"run {run_id} began to restore it at the last moment" if run_id else ""
+        if name in restores.points:
+            return f"run {restores.points[name]} began to restore it at the last moment"
+        if restores.at_work:
+            return f"run {restores.at_work} began to restore another point at the last moment"
+        return ""
 
     def _clear(self, point: RestorePoint) -> None:
         """Delete what is left of a point without a record."""

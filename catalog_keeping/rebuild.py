@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 from shared import roster, telemetry
+from shared.catalog import backups_of, recorded, records_of
 from shared.core import layout, names
 from shared.core.documents import Document
 from shared.core.errors import ConflictError, NotFoundError, ProtocolError, TemporaryError
@@ -59,7 +60,7 @@ def _rebuild(wish: RebuildWish, ports: Ports) -> StepResult:
     service = roster.find(ports, wish.service)
     if service is None:
         raise NotFoundError(f"the plan names no service {wish.service}", code="ServiceNotFound")
-    backups = ports.backups(service.storage.account, service.storage.container)
+    backups = backups_of(service, ports)
     blobs = [
         key
         for key in backups.keys(names.backups_prefix(service.name))
@@ -68,7 +69,7 @@ def _rebuild(wish: RebuildWish, ports: Ports) -> StepResult:
     rest = sorted((blob for blob in blobs if wish.after is None or blob < wish.after), reverse=True)
     step = list(itertools.islice(rest, BLOBS_PER_STEP))
     # looked for before any tombstone is: a record that was pruned meanwhile has left one
-    there = _recorded(service, ports)
+    there = recorded(records_of(service, ports), service.name)
     fresh = [_rebuild_one(blob, blob in there, service, backups, ports) for blob in step]
     key = layout.rebuild_part_key(wish.rebuild_id, service.name)
     former = _part(key, service.name, ports)
@@ -81,7 +82,7 @@ def _rebuild_one(
     blob: str, is_there: bool, service: ProtectedService, backups: Blobs, ports: Ports
 ) -> Rebuilt:
     """Give one blob its word, and its record if it deserves one."""
-    records = ports.records(service.region)
+    records = records_of(service, ports)
     if is_there:
         return Rebuilt(name=blob, word=RebuildWord.ALREADY_THERE)
     if records.exists(layout.pruned_key(service.name, blob)):
@@ -153,13 +154,6 @@ def _end(rebuild_id: str, faults: dict[str, Fault], ports: Ports) -> StepResult:
             message=f"{len(faults)} services stopped early" if faults else None,
         )
     return done(counts=record.counts, faults=len(faults))
-
-
-def _recorded(service: ProtectedService, ports: Ports) -> frozenset[str]:
-    """Return the names of all points that have a record, readable or not: it is not overwritten."""
-    keys = ports.records(service.region).keys(layout.restore_points_prefix(service.name))
-    found = (layout.parse_restore_point_key(key) for key in keys)
-    return frozenset(parsed[1] for parsed in found if parsed)
 
 
 def _part(key: str, service: str, ports: Ports) -> ServiceRebuild:

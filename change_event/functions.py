@@ -5,7 +5,7 @@ import azure.functions as func
 
 from change_event import activities, orchestrator
 from change_event.receive import receive
-from shared import settings, wiring
+from shared import settings, unhandled, wiring
 
 bp = df.Blueprint()
 
@@ -13,7 +13,7 @@ bp = df.Blueprint()
 @bp.queue_trigger(arg_name="msg", queue_name=settings.CHANGES_QUEUE, connection=settings.QUEUE_CONNECTION)
 @bp.durable_client_input(client_name="client")
 async def change_event(msg: func.QueueMessage, client) -> None:
-    await receive(msg.get_body().decode(), client, wiring.ports())
+    await unhandled.handle(settings.CHANGES_QUEUE, msg, receive, client, wiring.ports())
 
 
 @bp.orchestration_trigger(context_name="context")

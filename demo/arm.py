@@ -64,6 +64,10 @@ class Arm:
         """Create or replace a resource; returns it as stored."""
         return self._json("PUT", path, (200, 201, 202), body=body, query=query)
 
+    def delete(self, path: str) -> None:
+        """Delete a resource; one that is not there is deleted already."""
+        self._json("DELETE", path, (200, 204))
+
     def get(self, path: str) -> Json | None:
         """Return a resource, None if it does not exist."""
         answer = self._call("GET", self._url(path))
@@ -89,6 +93,21 @@ class Arm:
         """Return how often the simulator saw each kind of call."""
         answer = self._session.get(f"{self._control}/_sim/counts", timeout=CALL_S_MAX)
         return {name: count for name, count in answer.json().items() if isinstance(count, int)}
+
+    def scene(self, name: str, body: Json) -> None:
+        """
+        Set a scene of the simulator.
+
+        Raises:
+            DemoFault: the simulator says that it cannot be.
+        """
+        answer = self._session.post(f"{self._control}/_sim/{name}", json=body, timeout=CALL_S_MAX)
+        self._read(answer, "POST", f"/_sim/{name}", (200, 201))
+
+    def calls(self, *, after: int = 0) -> list[Json]:
+        """Return what the simulator's journal has of calls, oldest first, later than that number."""
+        answer = self._session.get(f"{self._control}/_sim/calls?after={after}", timeout=CALL_S_MAX)
+        return list(answer.json()["value"])
 
     def _json(
         self,

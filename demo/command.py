@@ -8,14 +8,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from demo import environment, interruption, summary
+from demo import environment, interruption, summary, verdict
 from demo.environment import STANDBY
 from demo.faults import DemoFault, last_lines
-from demo.journey import Journey
+from demo.findings import Findings
+from demo.journey import EVIDENCE, Journey
 from demo.processes import Supervisor, write_json
 from demo.progress import WIDTH_PLAIN, open_screen
+from demo.region_loss import RegionLoss
 from demo.workfolder import WorkFolder, take
 
+SCENARIOS: dict[str, type[Journey]] = {"night": Journey, "region-loss": RegionLoss}
 SPEED_MAX = 1000.0
 KEEP_LOOK_S = 0.5
 
@@ -50,7 +53,8 @@ def main(arguments: list[str]) -> int:
 
 def _play(folder: WorkFolder, supervisor: Supervisor, console: Console, options: argparse.Namespace) -> int:
     """Play it, write the summary, say how it went, and stay up if that is wished."""
-    console.print(Text("One night and one restore", style="bold"), soft_wrap=True)
+    story = SCENARIOS[options.scenario]
+    console.print(Text(story.title, style="bold"), soft_wrap=True)
     console.print(
         f"  {options.speed:g} times faster than in Azure; files in {_near(folder.path)}", soft_wrap=True
     )
@@ -59,7 +63,7 @@ def _play(folder: WorkFolder, supervisor: Supervisor, console: Console, options:
     console.print()
     fault: DemoFault | None = None
     with open_screen(console, speed=options.speed) as screen:
-        trip = Journey(folder, supervisor, screen, speed=options.speed)
+        trip = story(folder, supervisor, screen, speed=options.speed)
         try:
             trip.run()
         except DemoFault as err:
@@ -79,27 +83,25 @@ def _report(
     found = trip.findings
     if fault is None:
         console.print()
-        console.print(
-            summary.runs_table(
-                found, primary=environment.PRIMARY.service, standby=environment.STANDBY.service
-            )
-        )
+        console.print(summary.runs_table(found))
         console.print()
         console.print(summary.facts_table(found))
-    reasons = summary.faults(found)
+        console.print(f"\n  What no restore brings; with its commands in {_near(folder.path / EVIDENCE)}:\n")
+        for line in summary.fix_ups(found):
+            console.print(Text(f"  {line}"), no_wrap=True, overflow="ellipsis")
+    reasons = verdict.faults(found)
     console.print()
     if fault is not None:
         _tell(console, fault)
     elif reasons:
         console.print(Text(f"  Failed: {'; '.join(reasons)}", style="red"), soft_wrap=True)
     else:
-        good = "The backup is recorded and the standby equals the primary."
-        console.print(Text(f"  {good}", style="green"), soft_wrap=True)
+        console.print(Text(f"  {trip.good}", style="green"), soft_wrap=True)
     console.print(f"  The same as JSON: {_near(folder.path / 'summary.json')}", soft_wrap=True)
-    app = found.addresses.get("primary.app")
+    app = found.addresses.get("standby.app" if found.lost else "primary.app")
     was = f"; this time the app was at {app}/api/runs" if app else ""
     if not keep:
-        console.print(f"  Look further: make demo KEEP=1 leaves it all up{was}", soft_wrap=True)
+        console.print(f"  Look further: KEEP=1 leaves it all up{was}", soft_wrap=True)
     return 1 if reasons else 0
 
 
@@ -117,9 +119,18 @@ def _stay(console: Console, supervisor: Supervisor, trip: Journey, folder: WorkF
         console.print("\n  Ended.")
 
 
-def look_further(findings: summary.Findings, ca: Path) -> list[str]:
-    """Return commands to try next while everything is up."""
+def look_further(findings: Findings, ca: Path) -> list[str]:
+    """Return commands to try next while everything is up, or what is left of it."""
     at = findings.addresses
+    service = f"{at.get('standby.app')}/api/services/{environment.PROTECTED}"
+    if findings.lost is not None:
+        return [
+            f"curl {service}",
+            f"curl {service}/failover",
+            f"curl {at.get('standby.app')}/api/restore-points?service={environment.PROTECTED}",
+            f"curl {at.get('standby.app')}/api/runs",
+            f"curl {at.get('simulator.control')}/_sim/state",
+        ]
     body = (
         f'{{"service": "{environment.PROTECTED}", "restorePoint": "latest", '
         f'"target": "{STANDBY.service}", "confirm": "RESTORE {STANDBY.service}"}}'
@@ -132,6 +143,8 @@ def look_further(findings: summary.Findings, ca: Path) -> list[str]:
         f"{at.get('primary.app')}/api/backups",
         f"curl {at.get('primary.app')}/api/runs",
         f"curl {at.get('standby.app')}/api/runs",
+        f"curl {service}",
+        f"curl {service}/failover",
         f"curl -i -H 'Content-Type: application/json' -d '{body}' {at.get('standby.app')}/api/restores",
         f"curl {at.get('simulator.control')}/_sim/counts",
         f"curl --cacert {ca} '{at.get('simulator.arm')}/metadata/endpoints?api-version=2022-09-01'",
@@ -160,6 +173,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--speed", type=_speed, default=60.0, help="how much faster than in Azure (default 60)"
+    )
+    parser.add_argument(
+        "--scenario", default="night", choices=tuple(SCENARIOS), help="which story (default night)"
     )
     parser.add_argument("--keep", action="store_true", help="leave everything up at the end, until Ctrl-C")
     parser.add_argument(

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ SUBSCRIPTION = "3b1f6a52-8c0e-4d5e-9a77-52c4d0e1b9f6"
 PROTECTED = "nordhav"
 """The name of the protected service in the plan."""
 
-TIER = "Standard"
+TIER = "Premium"
+"""One of the two tiers that have self-hosted gateways."""
 RECORDS = "apim-dr"
 BACKUPS = "apim-backups"
 QUEUE = "apim-dr-events"
@@ -86,11 +87,23 @@ SIDES = (PRIMARY, STANDBY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
-    """The addresses and keys of Azurite's two accounts; the keys live as long as the demo."""
+class Azurite:
+    """Where one region's Azurite listens."""
 
     blobs: str
     queues: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """
+    The addresses and keys of the two accounts; the keys live as long as the demo.
+
+    `blobs` is the one address in front of both; each side's host uses its own Azurite directly.
+    """
+
+    blobs: str
+    azurites: Mapping[str, Azurite]
     keys: Mapping[str, str]
 
     def account_url(self, side: Side) -> str:
@@ -99,9 +112,10 @@ class Storage:
 
     def connection_string(self, side: Side) -> str:
         """Return what the Functions host needs for its queues."""
+        own = self.azurites[side.name]
         return (
             f"DefaultEndpointsProtocol=https;AccountName={side.account};AccountKey={self.keys[side.account]};"
-            f"BlobEndpoint={self.blobs}/{side.account};QueueEndpoint={self.queues}/{side.account};"
+            f"BlobEndpoint={own.blobs}/{side.account};QueueEndpoint={own.queues}/{side.account};"
         )
 
 
@@ -116,7 +130,7 @@ def plan(side: Side, *, arm: str, blobs: str) -> dict[str, Any]:
 
     Args:
         arm: base URL of the simulator's https side.
-        blobs: base URL of Azurite's blob service.
+        blobs: base URL of the blob accounts.
     """
     identity = {"type": "SystemAssignedManagedIdentity"}
     return {
@@ -144,6 +158,11 @@ def plan(side: Side, *, arm: str, blobs: str) -> dict[str, Any]:
                     "resourceId": STANDBY.resource_id,
                     "region": STANDBY.region,
                     "access": identity,
+                    "storage": {
+                        "account": STANDBY.account,
+                        "resourceId": STANDBY.account_id,
+                        "container": BACKUPS,
+                    },
                 },
             }
         ],
@@ -198,6 +217,15 @@ def app_settings(
         "AZURE_FUNCTIONS_DURABLE_STRICT_TYPING": "1",
         **identity_settings(simulator),
     }
+
+
+def disabling(timers: Collection[str]) -> dict[str, str]:
+    """
+    Return the settings that keep timers from firing by themselves.
+
+    They belong into a settings file: a shell may drop variables with dots in their names.
+    """
+    return {f"AzureWebJobs.{timer}.Disabled": "1" for timer in timers}
 
 
 def node() -> str:

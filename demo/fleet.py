@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,33 +24,51 @@ def certificates_command(ca_folder: Path) -> Command:
     return (sys.executable, "-m", "simulator", "certificates", "--ca-dir", str(ca_folder))
 
 
-def azurite(folder: WorkFolder, keys: Mapping[str, str], ca_folder: Path) -> Program:
-    """Azurite with two accounts over https; it takes free ports and says which."""
-    accounts = ";".join(f"{account}:{key}" for account, key in keys.items())
-    state = folder.path / "azurite"
+def azurite(folder: WorkFolder, side: Side, key: str, ca_folder: Path) -> Program:
+    """Azurite with the account of one region, over https; it takes free ports and says which."""
+    name = f"azurite-{side.name}"
     command = (
         environment.node(),
         str(environment.azurite_script()),
         *("--disableTelemetry", "--skipApiVersionCheck", "--silent", "--oauth", "basic"),
-        *("--location", str(state)),
+        *("--location", str(folder.path / name)),
         *("--blobHost", "127.0.0.1", "--queueHost", "127.0.0.1", "--tableHost", "127.0.0.1"),
         *("--blobPort", "0", "--queuePort", "0", "--tablePort", "0"),
         *("--cert", str(ca_folder / "cert.pem"), "--key", str(ca_folder / "key.pem")),
     )
-    log = folder.log("azurite")
+    log = folder.log(name)
 
     def ready() -> Ready | None:
         found = dict(_LISTENS.findall(log.read_text(errors="replace"))) if log.exists() else {}
         return found if {"Blob", "Queue"} <= found.keys() else None
 
     return Program(
-        name="azurite",
-        title="Azurite",
+        name=name,
+        title=f"the Azurite of the {side.name}'s region",
         command=command,
-        environment={**environment.clean_environment(), "AZURITE_ACCOUNTS": accounts},
+        environment={**environment.clean_environment(), "AZURITE_ACCOUNTS": f"{side.account}:{key}"},
         folder=ROOT,
         log=log,
         ready=ready,
+    )
+
+
+def front(folder: WorkFolder, azurites: Mapping[str, str], ca_folder: Path) -> Program:
+    """The one blob address in front of them; `azurites` are their addresses by account."""
+    file = folder.ready("front")
+    accounts = [word for one in azurites.items() for word in ("--account", "=".join(one))]
+    command = (
+        *(sys.executable, "-m", "demo.front", *accounts),
+        *("--ca-dir", str(ca_folder), "--ready-file", str(file)),
+    )
+    return Program(
+        name="front",
+        title="the front of the storage accounts",
+        command=command,
+        environment=environment.clean_environment(),
+        folder=ROOT,
+        log=folder.log("front"),
+        ready=lambda: read_json(file),
     )
 
 
@@ -99,12 +117,18 @@ def relay(folder: WorkFolder, storage: Storage, simulator_ready: Ready, ca: Path
     )
 
 
-def devhost(folder: WorkFolder, side: Side, settings: Mapping[str, str], ca: Path) -> Program:
-    """The function app of one region; started again, it keeps its state and its port."""
+def devhost(
+    folder: WorkFolder, side: Side, settings: Mapping[str, str], ca: Path, *, disabled: Collection[str]
+) -> Program:
+    """
+    The function app of one region; started again, it keeps its state and its port.
+
+    `disabled` are timers that do not fire by themselves.
+    """
     file = folder.ready(side.name)
     # A developer's local.settings.json is not for the demo.
-    own_settings = folder.path / "no.settings.json"
-    write_json(own_settings, {"IsEncrypted": False, "Values": {}})
+    own_settings = folder.path / "demo.settings.json"
+    write_json(own_settings, {"IsEncrypted": False, "Values": environment.disabling(disabled)})
 
     def command(port: int) -> Command:
         return (

@@ -1,25 +1,20 @@
 """
-The story of the demo, in order: set the scene, fire the timer, watch, judge.
+The usual story of the demo: fire the timer, watch backup, copy and restore, judge.
 
-Each step is a method of Journey and leaves what it found in `findings`, so that a demo that fails half way
-still tells what it knows.
+Each step is a method and leaves what it found in `findings`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-from typing import Any
 
-from demo import clock, environment, fleet, inventory, runs, seed, summary
-from demo.arm import STORAGE, Arm
-from demo.environment import PRIMARY, SIDES, STANDBY, Storage
+from demo import clock, environment, inventory, runs
+from demo.environment import PRIMARY, STANDBY
 from demo.faults import DemoFault
-from demo.processes import Program, Ready, Supervisor, write_json
-from demo.progress import Row, Screen
+from demo.findings import Ended
+from demo.ground import Ground
+from demo.progress import Row
 from demo.runs import App, Run
-from demo.storage import Blobs
-from demo.workfolder import WorkFolder
 
 SIMULATED_S = 660 + 1140
 """A backup of 11 minutes and a restore of 19, as the simulator plays them."""
@@ -28,167 +23,103 @@ SLACK_S = 90.0
 """For everything that does not get faster with the speed, on a busy machine."""
 
 LOOK_EVERY_S = 0.2
-CERTIFICATES_S_MAX = 60.0
+
+EVIDENCE = "evidence.md"
+"""The restore's report as a person reads it, fetched from storage into the demo's folder."""
 
 
-class Journey:
-    """One demo from beginning to end."""
+class Journey(Ground):
+    """One night and one restore."""
 
-    def __init__(self, folder: WorkFolder, supervisor: Supervisor, screen: Screen, *, speed: float) -> None:
-        self._folder = folder
-        self._supervisor = supervisor
-        self._screen = screen
-        self._speed = speed
-        self._ca = folder.path / "ca" / "ca.pem"
-        self.findings = summary.Findings(speed=speed, addresses={})
-        self._rows: tuple[Row, ...] = ()
-        self._shown: tuple[Row, ...] = ()
-        self._starts_when_fired = 0
+    title = "One night and one restore"
+    good = "The backup is recorded and copied, and the standby equals the primary."
 
-    def run(self) -> None:
-        """
-        Go all the way.
-
-        Raises:
-            DemoFault: a step failed; `findings` holds what was found before.
-            Interrupted: a signal came.
-        """
-        try:
-            self._travel()
-        except DemoFault as fault:
-            self._found(fault=str(fault))
-            raise
+    _backup: Run | None = None
+    _restore: Run | None = None
+    _starts_when_fired = 0
+    _deadline = 0.0
 
     def _travel(self) -> None:
-        storage = self._start_storage()
-        simulator = self._start_simulator(storage)
-        arm = Arm(simulator, ca=self._ca, tick=self._tick)
-        blobs = Blobs(storage, token=arm.token(STORAGE), ca=self._ca)
-        blobs.make_containers()
-        programs = self._start_apps(storage, simulator)
-        seeded = self._set_scene(arm)
-        apps = self._wait_for_apps(programs)
-        self._night(apps)
-        self._check_record(blobs)
-        self._judge(arm, seeded)
+        self._begin_night()
+        self._watch_backup_and_copy()
+        self._watch_restore()
+        self._read_evidence()
+        self._judge(inventory.take(self.arm, PRIMARY.resource_id))
 
-    def _start_storage(self) -> Storage:
-        """Start Azurite with certificates of our own."""
-        ca_folder = self._ca.parent
-        done = subprocess.run(
-            fleet.certificates_command(ca_folder),
-            cwd=environment.ROOT,
-            env=environment.clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=CERTIFICATES_S_MAX,
-            check=False,
+    def _begin_night(self) -> None:
+        """Fire the timer."""
+        primary = self.apps[PRIMARY.name]
+        self._deadline = clock.elapsed_s() + SLACK_S + 3 * SIMULATED_S / self._speed
+        self._rows = (
+            Row(service=PRIMARY.service, run="backup"),
+            Row(service=STANDBY.account, run="copy"),
+            Row(service=STANDBY.service, run="restore"),
         )
-        if done.returncode:
-            log = self._folder.log("certificates")
-            log.write_text(done.stdout + done.stderr)
-            raise DemoFault("the certificates could not be made", log=log)
-        keys = environment.make_keys()
-        ready = self._up(fleet.azurite(self._folder, keys, ca_folder))
-        self._address("Azurite", blobs=ready["Blob"], queues=ready["Queue"])
-        return Storage(blobs=ready["Blob"].rstrip("/"), queues=ready["Queue"].rstrip("/"), keys=keys)
-
-    def _start_simulator(self, storage: Storage) -> Ready:
-        """Start Azure Resource Manager's side."""
-        program = fleet.simulator(
-            self._folder, blobs=storage.blobs, ca_folder=self._ca.parent, speed=self._speed
-        )
-        ready = self._up(program)
-        self._address("simulator", arm=ready["https"], control=ready["http"])
-        return ready
-
-    def _start_apps(self, storage: Storage, simulator: Ready) -> dict[str, Program]:
-        """Have both apps and the relay started; they come up while the scene is set."""
-        programs = {}
-        for side in SIDES:
-            plan_file = self._folder.path / f"plan-{side.name}.json"
-            write_json(plan_file, environment.plan(side, arm=simulator["https"], blobs=storage.blobs))
-            settings = environment.app_settings(
-                side,
-                storage=storage,
-                simulator=simulator,
-                plan_file=plan_file,
-                speed=self._speed,
-                now=clock.now(),
-            )
-            programs[side.name] = fleet.devhost(self._folder, side, settings, self._ca)
-        programs["relay"] = fleet.relay(self._folder, storage, simulator, self._ca)
-        for program in programs.values():
-            self._supervisor.start(program)
-        return programs
-
-    def _set_scene(self, arm: Arm) -> dict[str, int]:
-        """Create both services; fill the primary, leave the standby empty."""
-        seed.create_storage(arm)
-        for side in SIDES:
-            seed.let_in(arm, seed.create_service(arm, side), side)
-        seeded = seed.fill(arm, PRIMARY)
-        shown = ("apis", "apis/operations", "products", "subscriptions", "users", "namedValues")
-        told = ", ".join(f"{seeded[kind]} {kind.rsplit('/', 1)[-1]}" for kind in shown)
-        self._say(f"  seeded      {PRIMARY.service}: {told}; {STANDBY.service} is empty")
-        return seeded
-
-    def _wait_for_apps(self, programs: dict[str, Program]) -> dict[str, App]:
-        """Wait until both apps listen."""
-        apps = {}
-        for side in SIDES:
-            ready = self._supervisor.wait_ready(programs[side.name])
-            url = str(ready["url"]).rstrip("/")
-            self._address(side.name, app=url, region=side.region)
-            apps[side.name] = App(url)
-        self._supervisor.wait_ready(programs["relay"])
-        return apps
-
-    def _night(self, apps: dict[str, App]) -> None:
-        """Fire the timer and watch until the standby is restored."""
-        primary, standby = apps[PRIMARY.name], apps[STANDBY.name]
-        deadline = clock.elapsed_s() + SLACK_S + 3 * SIMULATED_S / self._speed
         self._say(f"\n  POST {primary.url}/admin/functions/{environment.TIMER}\n")
-        self._fire(primary, deadline)
-        backup = Row(service=PRIMARY.service, run="backup")
-        restore = Row(service=STANDBY.service, run="restore")
-        backup_run = restore_run = None
-        while not (restore_run and restore_run.has_ended):
-            if clock.elapsed_s() > deadline:
-                raise self._too_late(backup_run, restore_run)
+        self._fire(primary)
+
+    def _watch_backup_and_copy(self) -> None:
+        """Watch until the backup is recorded and its copy is, too; read both from storage, past the app."""
+        primary = self.apps[PRIMARY.name]
+        while not (self._backup and self._backup.has_ended):
             found = primary.runs()
             if self._is_firing_lost(found):
                 self._say("  ! no night had begun when the host was ended: the timer is fired again")
-                self._fire(primary, deadline)
-            backup_run = runs.pick_backup(found or []) or backup_run
-            backup = _row(backup, backup_run)
-            if backup_run and backup_run.has_ended:
-                if self.findings.backup is None:
-                    self._found(backup=self._ended(primary, backup_run, PRIMARY.name, deadline))
-                restore_run = runs.pick_restore(standby.runs() or []) or restore_run
-                restore = _row(restore, restore_run)
-            self._rows = (backup, restore)
-            self._tick()
-            self._supervisor.wait(LOOK_EVERY_S)
-        self._found(restore=self._ended(standby, restore_run, STANDBY.name, deadline))
+                self._fire(primary)
+            self._backup = runs.pick_backup(found or []) or self._backup
+            self._show(backup=self._backup)
+            self._pause("backup", PRIMARY.name, self._backup)
+        self._found(backup=self._ended(primary, self._backup, PRIMARY.name))
+        name = self.findings.backup.restore_point if self.findings.backup else None
+        if not name:
+            raise DemoFault("the backup's run names no restore point", log=self._folder.log(PRIMARY.name))
+        self._found(recorded=self.blobs.read_recorded(name, PRIMARY))
+        while self.findings.copied is None:
+            self._found(copied=self.blobs.read_recorded(name, STANDBY))
+            self._pause("copy", STANDBY.name, None)
+        backup, copy, restore = self._rows
+        copied_s = self.findings.copied.copied_after_s
+        self._rows = (
+            backup,
+            dataclasses.replace(copy, outcome=runs.GOOD, elapsed_s=copied_s),
+            restore,
+        )
+
+    def _watch_restore(self) -> None:
+        """Watch the standby until the restore that the demo looks for has ended."""
+        standby = self.apps[STANDBY.name]
+        while not (self._restore and self._restore.has_ended):
+            self._restore = self._pick_restore(standby.runs() or []) or self._restore
+            self._show(restore=self._restore)
+            self._pause("restore", STANDBY.name, self._restore)
+        self._found(restore=self._ended(standby, self._restore, STANDBY.name))
         self._tick()
 
-    def _too_late(self, backup: Run | None, restore: Run | None) -> DemoFault:
-        """Say what the demo waited for in vain."""
-        side, what, run = (STANDBY, "restore", restore)
-        if backup is None or not backup.has_ended:
-            side, what, run = (PRIMARY, "backup", backup)
-        stood = f"it stood at {run.phase}, as far as its app told" if run else "its app told of none"
-        return DemoFault(f"the {what} did not end in time: {stood}", log=self._folder.log(side.name))
+    def _pick_restore(self, found: list[Run]) -> Run | None:
+        return runs.pick_restore(found)
 
-    def _fire(self, app: App, deadline: float) -> None:
+    def _show(self, **rows: Run | None) -> None:
+        """Keep the rows of runs as they stand now."""
+        self._rows = tuple(_row(row, rows.get(row.run)) for row in self._rows)
+
+    def _pause(self, what: str, side: str, run: Run | None) -> None:
+        """
+        Draw the progress and wait a moment.
+
+        Raises:
+            DemoFault: it was too long already; tells what the demo waited for.
+        """
+        self._tick()
+        if clock.elapsed_s() > self._deadline:
+            stood = f"it stood at {run.phase}, as far as its app told" if run else "its app told of none"
+            raise DemoFault(f"the {what} did not end in time: {stood}", log=self._folder.log(side))
+        self._supervisor.wait(LOOK_EVERY_S)
+
+    def _fire(self, app: App) -> None:
         """Fire the timer; where no answer came, again: a night that has begun is not begun twice."""
         self._starts_when_fired = self._supervisor.starts(PRIMARY.name)
         while not app.fire(environment.TIMER):
-            if clock.elapsed_s() > deadline:
-                raise DemoFault("the primary's app does not answer", log=self._folder.log(PRIMARY.name))
-            self._tick()
-            self._supervisor.wait(LOOK_EVERY_S)
+            self._pause("backup", PRIMARY.name, None)
 
     def _is_firing_lost(self, found: list[Run] | None) -> bool:
         """
@@ -198,7 +129,7 @@ class Journey:
         """
         return found == [] and self._supervisor.starts(PRIMARY.name) != self._starts_when_fired
 
-    def _ended(self, app: App, run: Run, name: str, deadline: float) -> summary.Ended:
+    def _ended(self, app: App, run: Run, name: str) -> Ended:
         """
         Read how a run ended.
 
@@ -206,7 +137,7 @@ class Journey:
             DemoFault: it did not succeed; tells what the app says about it.
         """
         answer = app.run(run.run_id)
-        while answer is None and clock.elapsed_s() < deadline:
+        while answer is None and clock.elapsed_s() < self._deadline:
             self._tick()
             self._supervisor.wait(LOOK_EVERY_S)
             answer = app.run(run.run_id)
@@ -217,7 +148,7 @@ class Journey:
             told = runs.told_failure(status, content)
             raise DemoFault(f"the {run.kind} ended as {run.outcome}: {told}", log=self._folder.log(name))
         point = content.get("restorePoint") or {}
-        return summary.Ended(
+        return Ended(
             run_id=run.run_id,
             restore_point=point.get("name"),
             outcome=str(content["outcome"]),
@@ -226,50 +157,26 @@ class Journey:
             ended_at=str(content["endedAt"]),
         )
 
-    def _check_record(self, blobs: Blobs) -> None:
-        """Read the record and its blob from storage, past the app."""
-        name = self.findings.backup.restore_point if self.findings.backup else None
-        if not name:
-            raise DemoFault("the backup's run names no restore point", log=self._folder.log(PRIMARY.name))
-        self._found(recorded=blobs.read_recorded(name))
+    def _read_evidence(self) -> None:
+        """Read the report of the restore from storage, and keep what a person reads beside the summary."""
+        run_id = self.findings.restore.run_id if self.findings.restore else ""
+        evidence = self.blobs.read_evidence(run_id)
+        if evidence is None:
+            raise DemoFault(f"there is no evidence of {run_id}", log=self._folder.log(STANDBY.name))
+        (self._folder.path / EVIDENCE).write_text(evidence.text)
+        self._found(evidence=evidence)
 
-    def _judge(self, arm: Arm, seeded: dict[str, int]) -> None:
-        """Compare the two services over ARM, and count the POSTs."""
+    def _judge(self, primary: inventory.Entities) -> None:
+        """Compare the standby with what the primary had, over ARM, and count the POSTs."""
         begun = clock.elapsed_s()
-        primary = inventory.take(arm, PRIMARY.resource_id)
-        standby = inventory.take(arm, STANDBY.resource_id)
+        standby = inventory.take(self.arm, STANDBY.resource_id)
         self._found(
             entities=len(primary),
-            lost_seed=tuple(inventory.missing(seeded, inventory.counts(primary))),
+            lost_seed=tuple(inventory.missing(self.seeded, inventory.counts(primary))),
             differences=tuple(inventory.compare(primary, standby)),
             compare_s=round(clock.elapsed_s() - begun, 1),
-            counts=arm.counts(),
+            counts=self.arm.counts(),
         )
-
-    def _up(self, program: Program) -> Ready:
-        self._supervisor.start(program)
-        return self._supervisor.wait_ready(program)
-
-    def _address(self, name: str, **addresses: str) -> None:
-        """Print where something listens, and keep it for the summary."""
-        self._say(f"  {name:<11} {'   '.join(addresses.values())}")
-        urls = {f"{name.lower()}.{what}": url for what, url in addresses.items() if "://" in url}
-        self._found(addresses={**self.findings.addresses, **urls})
-
-    def _found(self, **changes: Any) -> None:
-        self.findings = dataclasses.replace(self.findings, **changes)
-
-    def _say(self, text: str) -> None:
-        self._screen.say(text)
-
-    def _tick(self) -> None:
-        """Tell what the supervisor has done meanwhile, and draw the progress."""
-        self._supervisor.wait(0)
-        while not self._supervisor.notices.empty():
-            self._say(f"  ! {self._supervisor.notices.get()}")
-        if self._rows != self._shown:
-            self._shown = self._rows
-            self._screen.show(self._rows)
 
 
 def _row(row: Row, run: Run | None) -> Row:

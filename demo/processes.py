@@ -67,6 +67,7 @@ class Child:
     process: subprocess.Popen[bytes]
     starts: int = 1
     is_noted: bool = False
+    """Whether it has ended for good, and that has had its consequences."""
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ class Supervisor:
     notices: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     _children: dict[str, Child] = field(default_factory=dict)
     _wanted: queue.SimpleQueue[Program] = field(default_factory=queue.SimpleQueue)
+    _unwanted: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
     _fault: DemoFault | None = None
@@ -96,6 +98,13 @@ class Supervisor:
             self._thread.start()
         self._wanted.put(program)
         self._wake.set()
+
+    def end(self, name: str) -> None:
+        """Kill one process for good, and return when it is gone."""
+        self._unwanted.put(name)
+        self._wake.set()
+        while self._children[name].process.poll() is None:
+            self.wait(LOOK_EVERY_S)
 
     def starts(self, name: str) -> int:
         """Return how often a process has been started."""
@@ -165,11 +174,20 @@ class Supervisor:
                         program = self._wanted.get_nowait()
                         self._children[program.name] = Child(program, self._spawn(program, program.command))
                         self._write_roster()
+                with contextlib.suppress(queue.Empty):
+                    self._kill(self._children[self._unwanted.get_nowait()])
                 for child in self._children.values():
                     if child.process.poll() is not None and not self._stopping.is_set():
                         self._look_after(child)
         except OSError as err:
             self._fail(DemoFault(f"a process could not be started: {err.strerror}: {err.filename}"))
+
+    def _kill(self, child: Child) -> None:
+        """End a process that is not missed."""
+        child.is_noted = True
+        _signal_group(child.process, signal.SIGKILL)
+        child.process.wait()
+        self._take_off(child.process.pid)
 
     def _look_after(self, child: Child) -> None:
         """Start an ended process again, or call the demo off."""

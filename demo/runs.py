@@ -81,6 +81,19 @@ class App:
         """Return status and body of one run; None if the app does not answer now."""
         return self._get(f"/api/runs/{run_id}")
 
+    def ask(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
+        """
+        Make one call as an operator does; return status and body.
+
+        Raises:
+            DemoFault: there was no answer, or none in JSON.
+        """
+        try:
+            answer = self._session.request(method, self.url + path, json=body, timeout=CALL_S_MAX)
+            return answer.status_code, answer.json()
+        except requests.RequestException as err:
+            raise DemoFault(f"{method} {path} failed: {type(err).__name__}") from err
+
     def _get(self, path: str) -> tuple[int, Json] | None:
         try:
             answer = self._session.get(self.url + path, timeout=CALL_S_MAX)

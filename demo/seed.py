@@ -15,11 +15,14 @@ from typing import Any
 
 from demo import environment
 from demo.arm import Arm
-from demo.environment import PRIMARY, Side
+from demo.environment import Side
 
 CONTENT = Path(__file__).resolve().parent / "content"
 METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
 PUBLISHER = {"publisherEmail": "api@nordhav.example", "publisherName": "Nordhav Lines"}
+TAGS = {"owner": "nordhav-platform"}
+BUSY = {"simulator-requests-per-day": "2880"}
+"""The primary serves; the simulator makes its reports say so."""
 
 BLOB_CONTRIBUTOR = "/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 """Storage Blob Data Contributor."""
@@ -43,21 +46,21 @@ def company() -> Json:
     return found
 
 
-def create_storage(arm: Arm) -> None:
+def create_storage(arm: Arm, side: Side) -> None:
     """
-    Create the account that the backups go to, as Azure Resource Manager knows it.
+    Create the account of a region, as Azure Resource Manager knows it.
 
     Raises:
         DemoFault: ARM refused it.
     """
     properties = {"networkAcls": {"defaultAction": "Allow"}, "allowSharedKeyAccess": False}
-    body = {"location": PRIMARY.region, "kind": "StorageV2", "sku": {"name": "Standard_ZRS"}}
-    arm.put(PRIMARY.account_id, {**body, "properties": properties})
+    body = {"location": side.region, "kind": "StorageV2", "sku": {"name": "Standard_ZRS"}}
+    arm.put(side.account_id, {**body, "properties": properties})
 
 
 def let_in(arm: Arm, principal: str, side: Side) -> None:
     """
-    Give a service's identity its role on the account.
+    Give the identity of a region's service its role on the region's account.
 
     Raises:
         DemoFault: ARM refused it.
@@ -65,9 +68,15 @@ def let_in(arm: Arm, principal: str, side: Side) -> None:
     name = uuid.uuid5(uuid.NAMESPACE_URL, side.resource_id)
     role = f"/subscriptions/{environment.SUBSCRIPTION}{BLOB_CONTRIBUTOR}"
     arm.put(
-        f"{PRIMARY.account_id}/providers/Microsoft.Authorization/roleAssignments/{name}",
+        f"{side.account_id}/providers/Microsoft.Authorization/roleAssignments/{name}",
         {"properties": {"roleDefinitionId": role, "principalId": principal}},
     )
+
+
+def around() -> Json:
+    """Return what stands around the primary and is in no backup: host names, certificates, diagnostics."""
+    found: Json = json.loads((CONTENT / "around.json").read_text())
+    return found
 
 
 def create_service(arm: Arm, side: Side) -> str:
@@ -82,9 +91,24 @@ def create_service(arm: Arm, side: Side) -> str:
         "sku": {"name": environment.TIER, "capacity": 1},
         "identity": {"type": "SystemAssigned"},
         "properties": PUBLISHER,
-        "tags": {"owner": "nordhav-platform"},
+        "tags": TAGS,
     }
     return str(arm.put(side.resource_id, body)["identity"]["principalId"])
+
+
+def put_around(arm: Arm, side: Side) -> None:
+    """
+    Give a service what no restore brings.
+
+    Raises:
+        DemoFault: ARM refused it.
+    """
+    has = around()
+    properties = {"hostnameConfigurations": has["hostNames"], "certificates": has["caCertificates"]}
+    arm.put(side.resource_id, {"properties": properties, "tags": {**TAGS, **BUSY}})
+    for one in has["diagnosticSettings"]:
+        path = f"{side.resource_id}/providers/Microsoft.Insights/diagnosticSettings/{one['name']}"
+        arm.put(path, {"properties": one["properties"]})
 
 
 def fill(arm: Arm, side: Side) -> dict[str, int]:
@@ -125,6 +149,7 @@ def _plain(has: Json) -> Iterator[tuple[str, Json]]:
         ("tags", "tags"),
         ("groups", "groups"),
         ("backends", "backends"),
+        ("gateways", "gateways"),
         ("loggers", "loggers"),
     ):
         for one in has[key]:

@@ -1,4 +1,4 @@
-"""What the demo does in Azurite: makes the containers, and reads blobs to see for itself."""
+"""What the demo does in storage: makes the containers, and reads blobs to see for itself."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any
 
 import requests
 
-from demo import environment
-from demo.environment import PRIMARY, Storage
+from demo import clock, environment
+from demo.environment import PROTECTED, STANDBY, Side, Storage
 from demo.faults import DemoFault
 
 CALL_S_MAX = 30.0
 VERSION = "2021-12-02"
 MADE_OR_THERE = (201, 409)
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Recorded:
     sha256: str
     found_size_bytes: int | None
     found_sha256: str | None
+    copied_after_s: float | None = None
+    """From the verified backup to its copy; None: it is no copy."""
 
     @property
     def faults(self) -> list[str]:
@@ -41,6 +45,19 @@ class Recorded:
         if self.found_sha256 != self.sha256:
             faults.append("the SHA-256 in the record is not the one of the blob")
         return faults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The report of one restore, as it lies in storage: for programs, and for people."""
+
+    report: Json
+    text: str
+
+    @property
+    def fix_ups(self) -> list[Json]:
+        """What no restore brings, as the report lists it."""
+        return list(self.report.get("fixUps") or [])
 
 
 class Blobs:
@@ -67,14 +84,14 @@ class Blobs:
                 if status not in MADE_OR_THERE:
                     raise DemoFault(f"Azurite does not make the container {container}: status {status}")
 
-    def read_recorded(self, name: str) -> Recorded | None:
-        """Read a restore point's record and the blob it speaks of; None if there is no such record."""
-        key = f"{environment.RECORDS}/restore-points/{environment.PROTECTED}/{name}.json"
-        record = self._read(f"{self._storage.account_url(PRIMARY)}/{key}")
-        if record is None:
+    def read_recorded(self, name: str, side: Side) -> Recorded | None:
+        """Read a restore point's record in one region and the blob it speaks of; None: no such record."""
+        said = self._read_json(side, f"restore-points/{PROTECTED}/{name}.json")
+        if said is None:
             return None
-        said: dict[str, Any] = json.loads(record)
         blob = self._read(f"{self._storage.blobs}/{said['account']}/{said['container']}/{said['name']}")
+        copied = said.get("copied") or {}
+        after = clock.parse(copied["at"]) - clock.parse(said["verifiedAt"]) if copied else None
         return Recorded(
             name=str(said["name"]),
             started_at=str(said["startedAt"]),
@@ -82,7 +99,22 @@ class Blobs:
             sha256=str(said["sha256"]),
             found_size_bytes=None if blob is None else len(blob),
             found_sha256=None if blob is None else hashlib.sha256(blob).hexdigest(),
+            copied_after_s=None if after is None else after.total_seconds(),
         )
+
+    def read_replication(self) -> Json | None:
+        """Read what replication says of the service; None: nothing yet."""
+        return self._read_json(STANDBY, f"replications/{PROTECTED}.json")
+
+    def read_evidence(self, run_id: str) -> Evidence | None:
+        """Read what a restore in the standby's region left; None: nothing, or not both parts of it."""
+        report = self._read_json(STANDBY, f"evidence/{run_id}.json")
+        text = self._read(f"{self._storage.account_url(STANDBY)}/{environment.RECORDS}/evidence/{run_id}.md")
+        return Evidence(report=report, text=text.decode()) if report and text else None
+
+    def _read_json(self, side: Side, key: str) -> Json | None:
+        content = self._read(f"{self._storage.account_url(side)}/{environment.RECORDS}/{key}")
+        return None if content is None else json.loads(content)
 
     def _read(self, url: str) -> bytes | None:
         answer = self._session.get(url, timeout=CALL_S_MAX)

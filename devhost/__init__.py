@@ -19,6 +19,7 @@ are better than in Azure. Sync functions share a thread pool, async ones a loop,
 Triggers: http, timer, queue, orchestration and activity; the other binding is the durable client. Everything
 else is refused when the app is indexed. Storage connections are connection strings, not identities. There is
 no functionTimeout, no retry policy of triggers, no Easy Auth, no CORS, no telemetry. Schedules are in UTC.
+`AzureWebJobs.<function>.Disabled` is honoured for timers only.
 Route constraints (`{id:int}`) are read over. Queues are asked at least once a second (Azure: up to once a
 minute), and a message of a killed host is visible again after 15 s (Azure: minutes).
 

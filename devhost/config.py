@@ -85,6 +85,11 @@ def apply_settings(path: pathlib.Path) -> list[str]:
     return sorted(fresh)
 
 
+def is_disabled(function: str) -> bool:
+    """Tell whether a setting keeps a timer from firing by itself; by hand it can still be fired."""
+    return os.environ.get(f"AzureWebJobs.{function}.Disabled", "").lower() in ("1", "true")
+
+
 def _read_object(path: pathlib.Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text("utf-8-sig"))

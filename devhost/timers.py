@@ -17,7 +17,7 @@ import sqlite3
 
 from azure.functions import meta
 
-from devhost import ncrontab
+from devhost import config, ncrontab
 from devhost.app import Function
 from devhost.clock import Clock, from_text
 from devhost.invoke import FunctionFailure, Invoker
@@ -73,6 +73,7 @@ class Timer:
         self._clock = clock
         self._store = store
         self._schedule = ncrontab.parse(raw["schedule"])
+        self._is_disabled = config.is_disabled(function.name)
         self._runs_on_startup = bool(raw.get("runOnStartup"))
         self._is_monitored = raw.get("useMonitor") is not False and self._is_slow()
         # A timer never runs twice at once, not even when somebody runs it by hand.
@@ -84,11 +85,13 @@ class Timer:
         return first is None or second is None or second - first >= MONITORED_INTERVAL_MIN
 
     def next_run(self) -> dt.datetime | None:
-        """Return the next occurrence from now."""
-        return self._schedule.next_after(self._clock.now())
+        """Return the next occurrence from now; None if there is none, or the timer is disabled."""
+        return None if self._is_disabled else self._schedule.next_after(self._clock.now())
 
     async def run(self) -> None:
         """Run at every occurrence until cancelled."""
+        if self._is_disabled:
+            return
         await self._start_up()
         never = asyncio.Event()
         due = self.next_run()

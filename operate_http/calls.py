@@ -11,9 +11,10 @@ import azure.functions as func
 
 from operate_http import views
 from shared import http, roster
-from shared.catalog import read_holds
+from shared.catalog import read_holds, records_of
 from shared.core import layout, names
 from shared.core.errors import DrError, NotFoundError
+from shared.core.inventory import DIFFERENCES_SHOWN_MAX
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
 from shared.core.restore_points import RestorePoint
@@ -70,32 +71,55 @@ def _at_work(req: func.HttpRequest, run_id: str, shown: dict[str, Any]) -> func.
 
 
 async def list_restore_points(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
-    """Answer the restore points of one service, or the newest few of each, newest last."""
+    """
+    Answer the restore points of one service, or the newest few of each, newest last.
+
+    They are those that this app would restore: its copies where it keeps any. Another region that cannot
+    be read hides no own points when all services are asked for; whose are missing then is said.
+    """
     try:
         wanted = req.params.get("service")
         shown = await asyncio.to_thread(_points, wanted, ports)
     except DrError as err:
         return http.failure(err)
-    return http.answer(200, {"value": shown})
+    return http.answer(200, shown)
 
 
-def _points(wanted: str | None, ports: Ports) -> list[dict[str, Any]]:
+def _points(wanted: str | None, ports: Ports) -> dict[str, Any]:
     services = roster.members(ports)
-    if wanted is not None and wanted not in {service.name for service in services}:
+    secured = names.secured_service(wanted) if wanted else None
+    if wanted is not None and (secured or wanted) not in {service.name for service in services}:
         raise NotFoundError(f"the plan names no service {wanted}", code="ServiceNotFound")
     now = ports.clock.now()
     count_max = POINTS_SHOWN_MAX if wanted else POINTS_OF_EACH_MAX
 
-    def of_service(service: ProtectedService) -> list[dict[str, Any]]:
-        records = ports.records(service.region)
-        prefix = layout.restore_points_prefix(service.name)
-        points = reversed(newest(records, prefix, RestorePoint, count_max))
-        holds = read_holds(records, service.name)
-        return [views.restore_point(point, holds, now) for point in points]
+    def listed(name: str, region: str) -> list[dict[str, Any]]:
+        records = ports.records(region)
+        points = reversed(newest(records, layout.restore_points_prefix(name), RestorePoint, count_max))
+        holds = read_holds(records, name)
+        return [views.restore_point(point, holds, region, now) for point in points]
 
+    lost: dict[str, str] = {}
+    not_read: list[dict[str, str]] = []
+
+    def of_service(service: ProtectedService) -> list[dict[str, Any]]:
+        region = service.shelf(ports.plan.region)
+        if region not in lost:  # a region that does not answer costs a minute, and not one for each service
+            try:
+                return listed(service.name, region)
+            except DrError as err:
+                if wanted is not None or region == ports.plan.region:
+                    raise
+                lost[region] = err.message
+        not_read.append({"service": service.name, "region": region, "reason": lost[region]})
+        return []
+
+    if wanted is not None and secured is not None:  # kept where their targets are
+        return {"value": listed(wanted, ports.plan.region), "notRead": []}
     asked = [service for service in services if wanted in {None, service.name}]
     with ThreadPoolExecutor(max_workers=SERVICES_AT_ONCE) as pool:
-        return [point for points in pool.map(of_service, asked) for point in points]
+        shown = [point for points in pool.map(of_service, asked) for point in points]
+    return {"value": shown, "notRead": sorted(not_read, key=lambda one: one["service"])}
 
 
 async def _show(run: RunRecord, client: DurableClient, ports: Ports) -> dict[str, Any]:
@@ -108,7 +132,10 @@ async def _live(run: RunRecord, client: DurableClient) -> views.Live | None:
     """Ask Durable about a run; None while it cannot be asked, and then the record alone is shown."""
     try:
         driver = await instance_state(client, run.instance_id)
-        is_driven = driver.drives(run.run_id)
+        is_driven = driver.drives(run.run_id, run.part_of)
+        step = driver
+        if run.part_of is not None and driver.is_of(run.part_of):
+            step = await instance_state(client, names.part_instance(run.run_id, run.resumes))
         polling: InstanceState | None = None
         if run.phase in {RunPhase.RUNNING, RunPhase.VERIFYING}:
             instance_id = names.follow_instance(run.run_id, run.resumes)
@@ -117,7 +144,7 @@ async def _live(run: RunRecord, client: DurableClient) -> views.Live | None:
         return None
     is_looked_at = driver.looks_at(run.run_id)
     return views.Live(
-        is_driven=is_driven, is_looked_at=is_looked_at, step=_custom(driver), polling=_custom(polling)
+        is_driven=is_driven, is_looked_at=is_looked_at, step=_custom(step), polling=_custom(polling)
     )
 
 
@@ -138,7 +165,7 @@ def _final(run: RunRecord, ports: Ports) -> func.HttpResponse:
     point = _stored_point(run, ports) if is_good else None
     body = views.answer(run, point, _stored_report(run, ports))
     word = run.word or Outcome.OUTCOME_UNKNOWN
-    status = views.STATUS_OF_OUTCOME[word]
+    status = http.STATUS_OF_OUTCOME[word]
     if status == 200:
         return http.answer(200, body)
     fault = run.resolution.fault if run.resolution else run.fault
@@ -160,13 +187,15 @@ def _final(run: RunRecord, ports: Ports) -> func.HttpResponse:
 
 
 def _stored_point(run: RunRecord, ports: Ports) -> RestorePoint | None:
-    service = roster.find(ports, run.service)
+    """Return the point that a run made or restored; either may be a safety backup, kept in this region."""
     name = views.restore_point_name(run)
-    if service is None or name is None:
+    kept_under = run.service if name is None else names.service_of_backup(name) or run.service
+    service = roster.find(ports, kept_under)
+    if name is None or (service is None and names.secured_service(kept_under) is None):
         return None
     try:
-        key = layout.restore_point_key(run.service, name)
-        return read_document(ports.records(service.region), key, RestorePoint)[0]
+        records = records_of(service, ports) if service else ports.records()
+        return read_document(records, layout.restore_point_key(kept_under, name), RestorePoint)[0]
     except NotFoundError:
         return None
 
@@ -179,4 +208,7 @@ def _stored_report(run: RunRecord, ports: Ports) -> dict[str, Any] | None:
     except NotFoundError:
         return None
     report: dict[str, Any] = json.loads(content)
-    return report
+    return {
+        name: value[:DIFFERENCES_SHOWN_MAX] if isinstance(value, list) else value
+        for name, value in report.items()
+    }

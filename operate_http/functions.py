@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from operate_http import calls, nights, preflight, resolve
+from operate_http import calls, failover, nights, preflight, resolve, services
 from shared import http, wiring
 from shared.core.errors import DrError
 
@@ -67,5 +67,37 @@ async def get_night(req: func.HttpRequest, client) -> func.HttpResponse:
 async def show_preflight(req: func.HttpRequest) -> func.HttpResponse:
     try:
         return await preflight.show_preflight(req, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="services", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def list_services(req: func.HttpRequest) -> func.HttpResponse:
+    try:
+        return await services.list_services(req, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="services/{name}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def get_service(req: func.HttpRequest) -> func.HttpResponse:
+    try:
+        return await services.get_service(req, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="services/{name}/failover", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def show_failover(req: func.HttpRequest) -> func.HttpResponse:
+    try:
+        return await failover.show_failover(req, wiring.ports())
+    except DrError as err:  # settings or plan are not usable
+        return http.failure(err)
+
+
+@bp.route(route="services/{name}/failback", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def show_failback(req: func.HttpRequest) -> func.HttpResponse:
+    try:
+        return await failover.show_failback(req, wiring.ports())
     except DrError as err:  # settings or plan are not usable
         return http.failure(err)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from operate_http.views import STATUS_OF_OUTCOME
+from shared import http
 from shared.core import glance
 from shared.core.nights import NightWish
 from shared.core.reports import NightRecord, ServiceNight
@@ -57,7 +57,7 @@ def ended(record: NightRecord, *, in_short: bool = False) -> dict[str, Any]:
 
 def status_of(record: NightRecord) -> int:
     """Return the HTTP status of a night: that of its worst word, as for a run; what is paused is left out."""
-    return STATUS_OF_OUTCOME[record.worst]
+    return http.STATUS_OF_OUTCOME[record.worst]
 
 
 def details(record: NightRecord) -> list[dict[str, str]]:

@@ -72,7 +72,7 @@ async def _start(run: RunRecord, client: DurableClient, ports: Ports) -> bool:
 
 def _is_at_work(run: RunRecord, state: InstanceState, ports: Ports) -> bool:
     """Tell whether the run's own orchestration is at work, or was about to begin just now."""
-    if state.drives(run.run_id):
+    if state.drives(run.run_id, run.part_of):
         return True
     idle = ports.clock.now() - run.phase_at
     is_new = idle <= dt.timedelta(seconds=ports.intervals.abandoned_s)

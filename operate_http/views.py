@@ -9,17 +9,8 @@ from typing import Any
 
 from shared.core.restore_points import RestorePoint
 from shared.core.retention import UNREADABLE_HOLD, Hold
-from shared.core.runs import Outcome, RunPhase, RunRecord
+from shared.core.runs import RunPhase, RunRecord
 from shared.core.watching import wish_of
-
-STATUS_OF_OUTCOME = {
-    Outcome.SUCCEEDED: 200,
-    Outcome.FAILED: 422,
-    Outcome.REFUSED: 409,
-    Outcome.POLL_DENIED: 424,
-    Outcome.OUTCOME_UNKNOWN: 424,
-}
-"""What a caller that follows the Location gets at the end. No 5xx: generic clients repeat those."""
 
 ABANDONED_AFTER_S = 300
 """A run may be without a driver for moments: between its record and its start, or while a host restarts."""
@@ -114,13 +105,16 @@ def answer(run: RunRecord, point: RestorePoint | None, report: dict[str, Any] | 
     return {**ended(run), "restorePoint": point.to_json() if point else None, "report": report}
 
 
-def restore_point(point: RestorePoint, holds: Mapping[str, Hold | None], now: dt.datetime) -> dict[str, Any]:
+def restore_point(
+    point: RestorePoint, holds: Mapping[str, Hold | None], region: str, now: dt.datetime
+) -> dict[str, Any]:
     """
     Return a restore point as it is listed.
 
     Args:
         point: its record.
         holds: of its service, by the point's name; None for one that cannot be read.
+        region: whose records it stands in.
         now: aware UTC.
     """
     hold: dict[str, Any] | None = None
@@ -130,13 +124,20 @@ def restore_point(point: RestorePoint, holds: Mapping[str, Hold | None], now: dt
             "reason": held.reason if held else UNREADABLE_HOLD,
             "heldAt": _iso(held.held_at) if held else None,
         }
-    return {**point.to_json(), "ageS": point.age_s(now), "isExpired": point.is_expired(now), "hold": hold}
+    return {
+        **point.to_json(),
+        "region": region,
+        "ageS": point.age_s(now),
+        "isExpired": point.is_expired(now),
+        "hold": hold,
+    }
 
 
 def _head(run: RunRecord) -> dict[str, Any]:
     return {
         "runId": run.run_id,
         "instanceId": run.instance_id,
+        "partOf": run.part_of,
         "kind": run.kind,
         "service": run.service,
         "target": run.subject.name,

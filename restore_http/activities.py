@@ -6,40 +6,45 @@ import datetime as dt
 from typing import Any
 
 from restore_http import checks
-from restore_http.verify import expected_inventories, inventories_of, take
-from shared.core import guards
-from shared.core.errors import ServiceBusyError
-from shared.core.inventory import (
-    compare,
-)
+from restore_http.evidence import inventories_of
+from restore_http.verify import take
+from shared import clearance
+from shared.beside import expected_inventories
+from shared.core.inventory import compare
 from shared.core.ports import Ports
 from shared.core.requests import RestoreRequest
 from shared.core.runs import Outcome
 from shared.core.steps import StepResult, attempt, done, end
-from shared.core.submission import Evidence
+from shared.core.submission import Evidence, word_on_record
 from shared.submit import submit_once
 
 
 def check_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
-    """Run all guards against the target as it is now. Nothing is changed."""
+    """
+    Ask all guards with everything as it is now, and read the blob through. Nothing is changed.
+
+    Returns:
+        StepResult; DONE of a run whose POST is sent already without asking any: they are asked again before
+        another POST, and the run record keeps what they said then.
+    """
     request = RestoreRequest.from_json(wish)
     return attempt(lambda: _check(request, ports), unproven=Outcome.REFUSED)
 
 
 def _check(request: RestoreRequest, ports: Ports) -> StepResult:
-    target = ports.arm.service_state(request.target)
-    refusals = guards.restore_refusals(
-        request.point, target, request.target, ports.arm.api_version, ports.clock.now()
-    )
-    refusals += checks.blob_refusals(request.point, ports)
-    if refusals:
-        return end(Outcome.REFUSED, checks.refusal_of(refusals))
     run, _ = ports.runs.read(request.run_id)
-    objection = None if run.is_under_way else checks.objection(request, run, ports)
-    if objection is not None:
-        return objection
-    if target.is_in_transition and not run.is_under_way:  # else the transition may be our own
-        raise ServiceBusyError(f"service {request.target.name} is {target.provisioning_state}")
+    ended = word_on_record(run)
+    if ended is not None:
+        return ended
+    if run.is_under_way:
+        return done()
+    found = clearance.checks(request, ports, read_through=True)
+    fault = checks.refusal_of(found) or checks.overtaken(request, run, ports)
+    if fault is not None:
+        return end(Outcome.REFUSED, fault)
+    waiting = checks.busy(found)
+    if waiting is not None:
+        raise waiting
     return done()
 
 
@@ -70,7 +75,7 @@ def begin_restore(wish: dict[str, Any], ports: Ports) -> dict[str, Any]:
             "restore",
             request.point.name,
             look,
-            lambda run: checks.objection(request, run, ports),
+            lambda run: checks.last_check(request, run, ports),
         ),
         unproven=Outcome.OUTCOME_UNKNOWN,
     )

@@ -1,4 +1,4 @@
-"""The HTTP call that starts a restore: read, check, start, answer."""
+"""The HTTP call that starts a restore, or shows what one would do: read, check, start, answer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import uuid
 
 import azure.functions as func
 
-from restore_http.request import read_request
+from restore_http import dry_run
+from restore_http.request import Asked, read_request
 from shared import http
 from shared.core.errors import DrError, ServiceBusyError, UnavailableError
 from shared.core.lro import Fault
 from shared.core.ports import Ports
+from shared.core.preflight_facts import Verdict
 from shared.core.requests import RestoreRequest
 from shared.core.runs import Outcome, RunPhase, advance
 from shared.findings import FindingsError
@@ -25,6 +27,8 @@ async def start_restore(
     """
     Answer 202 with the run's Location, or an error that names every fault; then nothing was started.
 
+    A dry run is answered with 200 and what the restore would do, whatever the guards say.
+
     Args:
         req: the call.
         client: Durable's client.
@@ -32,7 +36,10 @@ async def start_restore(
         request_id: for tests; a new one by default.
     """
     try:
-        request = await asyncio.to_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
+        asked = await asyncio.to_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
+        if asked.is_dry_run:
+            return http.answer(200, await asyncio.to_thread(dry_run.plan_of, asked, ports))
+        request = asked.request
         word = await _start(request, client, ports)
         if word is Started.BUSY:
             raise ServiceBusyError(
@@ -45,8 +52,19 @@ async def start_restore(
     except DrError as err:
         return http.failure(err)
     location = http.run_url(req.url, request.run_id)
-    body = {"runId": request.run_id, "restorePoint": request.point.name, "target": request.target.name}
+    body = {
+        "runId": request.run_id,
+        "restorePoint": request.point.name,
+        "target": request.target.name,
+        "warnings": _warnings(asked),
+    }
     return http.answer(202, body, {"Location": location, "Retry-After": str(http.RETRY_AFTER_S)})
+
+
+def _warnings(asked: Asked) -> list[str]:
+    """Return what the guards let pass with a doubt."""
+    doubtful = {Verdict.WARNING, Verdict.NOT_CHECKED}
+    return [f"{check.name}: {check.cause}" for check in asked.checks if check.verdict in doubtful]
 
 
 async def _start(request: RestoreRequest, client: DurableClient, ports: Ports) -> Started:

@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from restore_http import activities, call, orchestrator, verify
+from restore_http import activities, call, orchestrator, safety, verify
 from shared import http, wiring
 from shared.core.errors import DrError
 
@@ -30,6 +30,16 @@ def check_restore(wish: dict):
 
 
 @bp.activity_trigger(input_name="wish")
+def prepare_safety(wish: dict):
+    return safety.prepare_safety(wish, wiring.ports())
+
+
+@bp.activity_trigger(input_name="wish")
+def keep_safety(wish: dict):
+    return safety.keep_safety(wish, wiring.ports())
+
+
+@bp.activity_trigger(input_name="wish")
 def begin_restore(wish: dict):
     return activities.begin_restore(wish, wiring.ports())
 
@@ -37,3 +47,8 @@ def begin_restore(wish: dict):
 @bp.activity_trigger(input_name="wish")
 def verify_restore(wish: dict):
     return verify.verify_restore(wish, wiring.ports())
+
+
+@bp.activity_trigger(input_name="wish")
+def report_failed_restore(wish: dict):
+    return verify.report_failed_restore(wish, wiring.ports())

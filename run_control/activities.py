@@ -77,6 +77,8 @@ def write_end(run: RunRecord, etag: str, end: RunEnd, ports: Ports) -> Outcome |
             "changed_while_running": end.changed_while_running,
             "ended_at": now,
         }
+        if run.kind != "backup" and run.transition_seen_at is None:
+            changes["transition_seen_at"] = end.running_at
         run = advance(run, RunPhase.ENDED, now, **changes)
         replace_run(ports, run, etag)
         _log(run)

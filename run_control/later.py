@@ -14,6 +14,7 @@ from shared.core.ports import Ports
 from shared.core.requests import BackupRequest
 from shared.core.runs import Look, Outcome, Resolution, RunEnd, RunKind, RunPhase, RunRecord
 from shared.core.steps import StepResult, attempt, done
+from shared.core.submission import needs_note
 from shared.core.watching import wish_of
 from shared.standby import is_superseded
 from shared.submit import replace_run
@@ -82,7 +83,7 @@ def _recall(run_id: str, ports: Ports) -> StepResult:
 
 def find_effect(question: dict[str, Any], ports: Ports) -> dict[str, Any]:
     """
-    Look for what an operation left, where its own answer is not to be had.
+    Look for what an operation left, where its own answer is not to be had, and note a target at work.
 
     Args:
         question: {"runId"} of a run whose wish is on record.
@@ -95,9 +96,12 @@ def find_effect(question: dict[str, Any], ports: Ports) -> dict[str, Any]:
 
 
 def _find(run_id: str, ports: Ports) -> StepResult:
-    run, _ = ports.runs.read(run_id)
+    run, etag = ports.runs.read(run_id)
     wish = wish_of(run)
     state = ports.arm.service_state(run.subject)
+    if wish is not None and ports.clock.now() < wish.deadline_at and needs_note(run, state.is_in_transition):
+        # after the deadline it is hardly this operation any more
+        replace_run(ports, run.model_copy(update={"transition_seen_at": ports.clock.now()}), etag)
     if state.is_in_transition or not isinstance(wish, BackupRequest):
         return done(inTransition=state.is_in_transition, isThere=False)
     backups = ports.backups(wish.storage.account, wish.storage.container)

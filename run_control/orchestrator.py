@@ -54,6 +54,10 @@ def _look(context: Any, memory: Recalled, patience: Patience) -> Looking:
         if status.state is PollState.RUNNING:
             return _nothing(memory, "the operation is still running")
         if status.state is PollState.FAILED:
+            if memory.kind != "backup" and memory.wish:
+                # best effort: the verdict is Azure's, whether its report can be written or not
+                report = {**memory.wish, "fault": status.fault.to_json() if status.fault else None}
+                yield from repeat(context, "report_failed_restore", report, patience)
             return Finding(run_id=memory.run_id, outcome=Outcome.FAILED, fault=status.fault)
         was_read = status.state is PollState.SUCCEEDED
     if not memory.wish:
@@ -115,7 +119,8 @@ def _prove_restore(context: Any, memory: Recalled, was_read: bool, patience: Pat
     if memory.is_superseded:
         return _nothing(memory, "a later run has changed the target, so comparing it would say nothing")
     request = RestoreRequest.from_json(memory.wish)
-    verified = yield from repeat(context, "verify_restore", memory.wish, patience)
+    wish = {**memory.wish, "isVerdictRead": was_read}
+    verified = yield from repeat(context, "verify_restore", wish, patience)
     if verified.state is StepState.END:
         # without a verdict a difference may only say that the operation has not begun
         return (

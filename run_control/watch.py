@@ -59,7 +59,8 @@ async def _care(run_id: str, client: DurableClient, ports: Ports) -> None:
     care = care_for(
         run,
         mark.seen_at,
-        is_driven=state.drives(run_id),
+        is_driven=state.drives(run_id, run.part_of),
+        whole=await asyncio.to_thread(_whole_of, run, ports),
         now=ports.clock.now(),
         intervals=ports.intervals,
     )
@@ -73,6 +74,16 @@ async def _care(run_id: str, client: DurableClient, ports: Ports) -> None:
         await asyncio.to_thread(_close, run, care, ports)
     if care in {Care.NOTE, Care.RESUME, Care.RESOLVE}:
         await asyncio.to_thread(ports.runs.note, run_id, ports.clock.now(), mark_etag)
+
+
+def _whole_of(run: RunRecord, ports: Ports) -> RunRecord | None:
+    """Return the run that this one is a part of; None if it is none, or if that one is gone."""
+    if run.part_of is None:
+        return None
+    try:
+        return ports.runs.read(run.part_of)[0]
+    except NotFoundError:
+        return None
 
 
 async def _resume(
@@ -111,7 +122,7 @@ async def _uncount(run: RunRecord, counted: str, client: DurableClient, ports: P
     """Take back that a run was taken up; where the host cannot say that it was not, the count stays."""
     with contextlib.suppress(Exception):  # the next look begins from what is on record, whatever failed here
         state = await instance_state(client, run.instance_id)
-        if not state.drives(run.run_id):
+        if not state.drives(run.run_id, run.part_of):
             await asyncio.to_thread(ports.runs.replace, run, counted)
 
 

@@ -7,19 +7,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.core import layout, names
+from shared.core.copies import storage_of
 from shared.core.errors import DrError, NotFoundError, ProtocolError
 from shared.core.plan import ProtectedService
 from shared.core.ports import Blobs, Ports
 from shared.core.reports import Replica
 from shared.core.restore_points import RestorePoint
 from shared.core.retention import UNREADABLE_HOLD, Catalog, Hold
-from shared.core.runs import RunRecord
+from shared.core.runs import RunPhase, RunRecord
 from shared.records import everything, newest, read_document
 
 REPLICAS_READ_MAX = 10
 """The newest by name are the newest by time; an older one than the newest only keeps more."""
 
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-(?P<kind>[a-z]+)-(?P<service>.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restores:
+    """The restores of one service that have no final word yet."""
+
+    points: Mapping[str, str]
+    """Which points they restore, each with the run that does it."""
+    at_work: str = ""
+    """One of them that has not ended: it is restoring just now, or about to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +41,28 @@ class Reading:
     etags: Mapping[str, str]
 
 
+def records_of(service: ProtectedService, ports: Ports) -> Blobs:
+    """Return the records whose points this app reads: those of its copies where it keeps any."""
+    return ports.records(service.shelf(ports.plan.region))
+
+
+def backups_of(service: ProtectedService, ports: Ports) -> Blobs:
+    """Return the container in which the blobs of these points are put."""
+    place = storage_of(service, ports.plan.region) or service.storage
+    return ports.backups(place.account, place.container)
+
+
 def read_catalog(service: ProtectedService, ports: Ports) -> Reading:
     """
     Read the catalogue of one service strictly: what could not be read is named in it.
+
+    Where this app keeps copies it is the catalogue of the copies, and no other region is asked.
 
     Raises:
         AccessError, TemporaryError, NotFoundError: records, holds or backups could not be listed.
     """
     # records before holds: a hold fences the record after it was written (see catalog_keeping/pruning.py)
-    records = ports.records(service.region)
+    records = records_of(service, ports)
     read = everything(records, layout.restore_points_prefix(service.name), RestorePoint)
     points: list[RestorePoint] = []
     etags: dict[str, str] = {}
@@ -49,12 +73,18 @@ def read_catalog(service: ProtectedService, ports: Ports) -> Reading:
             continue
         points.append(point)
         etags[point.name] = etag
+    holds = {name: _reason(hold) for name, hold in read_holds(records, service.name).items()}
     doubts: list[str] = []
+    replicas = _replicas(service, ports, doubts)
+    restores = _restores(service, ports, doubts)
     catalog = Catalog(
         points=tuple(points),
-        holds={name: _reason(hold) for name, hold in read_holds(records, service.name).items()},
-        replicas=_replicas(service, ports, doubts),
-        restoring=_restoring(service, ports, doubts),
+        holds=holds,
+        replicas=replicas,
+        restoring=restores.points if restores else None,
+        at_work=restores.at_work if restores else "",
+        # they lie beside the replicas: a region that does not answer is not asked twice
+        copies=None if replicas is None else _copies(service, ports, doubts),
         missing=_missing(service, points, ports),
         faults=tuple(faults),
         doubts=tuple(doubts),
@@ -77,18 +107,21 @@ def read_holds(records: Blobs, service: str) -> dict[str, Hold | None]:
     return found
 
 
-def restoring(service: ProtectedService, ports: Ports) -> Mapping[str, str]:
+def restoring(service: ProtectedService, ports: Ports) -> Restores:
     """
-    Return which points are being restored, each with the run that does it.
+    Return which points are being restored, and whether any restore of the service is at work.
 
-    All regions of the plan are asked, because a restore belongs to the region of its target. A run
-    counts until it is off the list of open ones: one that ended without proof may be at work still.
+    All regions of the plan are asked, because a restore belongs to the region of its target; copies are
+    restored by the app of their own region alone. A run counts until it is off the list of open ones:
+    one that ended without proof may be at work still.
 
     Raises:
         DrError: it could not be told.
     """
     found: dict[str, str] = {}
-    for region in ports.plan.regions:
+    at_work = ""
+    shelf = service.shelf(ports.plan.region)
+    for region in ports.plan.regions if shelf == service.region else (shelf,):
         records = ports.records(region)
         for key in records.keys(layout.OPEN_RUNS):
             run_id = key.removeprefix(layout.OPEN_RUNS)
@@ -100,10 +133,12 @@ def restoring(service: ProtectedService, ports: Ports) -> Mapping[str, str]:
             if run.restore_point is None:
                 raise ProtocolError(f"run {run_id} does not say what it restores")
             found[run.restore_point] = run_id
-    return found
+            if run.phase is not RunPhase.ENDED:
+                at_work = run_id
+    return Restores(points=found, at_work=at_work)
 
 
-def _restoring(service: ProtectedService, ports: Ports, doubts: list[str]) -> Mapping[str, str] | None:
+def _restores(service: ProtectedService, ports: Ports, doubts: list[str]) -> Restores | None:
     try:
         return restoring(service, ports)
     except DrError as err:
@@ -120,6 +155,24 @@ def _replicas(service: ProtectedService, ports: Ports, doubts: list[str]) -> tup
     except DrError as err:
         doubts.append(f"what the standby holds could not be read: {err.message}")
         return None
+
+
+def _copies(service: ProtectedService, ports: Ports, doubts: list[str]) -> frozenset[str] | None:
+    """Return of which points there are copies in the standby's region; none where none are made."""
+    standby = service.standby
+    if standby is None or standby.storage is None or standby.region == ports.plan.region:
+        return frozenset()
+    try:
+        return recorded(ports.records(standby.region), service.name)
+    except DrError as err:
+        doubts.append(f"which points {standby.region} has copies of could not be told: {err.message}")
+        return None
+
+
+def recorded(records: Blobs, service: str) -> frozenset[str]:
+    """Return the names of all points of a service that have a record there, readable or not."""
+    found = map(layout.parse_restore_point_key, records.keys(layout.restore_points_prefix(service)))
+    return frozenset(parsed[1] for parsed in found if parsed)
 
 
 def _missing(service: ProtectedService, points: list[RestorePoint], ports: Ports) -> frozenset[str]:

@@ -9,10 +9,20 @@ from typing import Any
 import azure.functions as func
 
 from shared.core.errors import DrError, FaultsError, TemporaryError
+from shared.core.runs import Outcome
 from shared.findings import FindingsError
 
 RETRY_AFTER_S = 5
 """How soon a caller may ask again for a run; a look costs one blob read."""
+
+STATUS_OF_OUTCOME = {
+    Outcome.SUCCEEDED: 200,
+    Outcome.FAILED: 422,
+    Outcome.REFUSED: 409,
+    Outcome.POLL_DENIED: 424,
+    Outcome.OUTCOME_UNKNOWN: 424,
+}
+"""What a caller that follows the Location gets at the end. No 5xx: generic clients repeat those."""
 
 
 def answer(
@@ -71,6 +81,16 @@ def run_url(request_url: str, run_id: str) -> str:
 def night_url(request_url: str, night: str) -> str:
     """Return the absolute URL of a night, as run_url does of a run."""
     return _url(request_url, f"nights/{night}")
+
+
+def drill_url(request_url: str, drill_id: str) -> str:
+    """Return the absolute URL of a drill, as run_url does of a run."""
+    return _url(request_url, f"drills/{drill_id}")
+
+
+def service_url(request_url: str, service: str) -> str:
+    """Return the absolute URL of a service, as run_url does of a run."""
+    return _url(request_url, f"services/{service}")
 
 
 def rebuild_url(request_url: str, rebuild_id: str) -> str:

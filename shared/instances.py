@@ -44,14 +44,15 @@ class InstanceState(Value):
         """Whether it still works, or waits to."""
         return self.status in RUNNING
 
-    def drives(self, run_id: str) -> bool:
+    def drives(self, run_id: str, part_of: str | None = None) -> bool:
         """
-        Whether it is this run that it works on.
+        Whether it is this run that it works on, or the one that this run is a part of.
 
         All runs of a service share the instance: one that works for another run does not drive this one.
         Where its input cannot be seen, it may be this one.
         """
-        return self.is_running and (self.input is None or self.is_of(run_id))
+        is_meant = self.is_of(run_id) or (part_of is not None and self.is_of(part_of))
+        return self.is_running and (self.input is None or is_meant)
 
     def looks_at(self, run_id: str) -> bool:
         """Whether it is a later look at this run."""

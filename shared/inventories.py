@@ -20,7 +20,9 @@ STALE = dt.timedelta(minutes=15)
 GO_ON_AFTER_S = 1
 
 
-def take(ports: Ports, service: ServiceRef, part_key: str, purpose: str) -> Inventory:
+def take(
+    ports: Ports, service: ServiceRef, part_key: str, purpose: str, *, piece_s: int | None = None
+) -> Inventory:
     """
     Return the whole inventory, or keep what is read so far and ask to be called again.
 
@@ -29,6 +31,7 @@ def take(ports: Ports, service: ServiceRef, part_key: str, purpose: str) -> Inve
         service: what is listed.
         part_key: the blob in the own records that holds the state between two calls.
         purpose: which inventory of a run it is; the state of another one is thrown away.
+        piece_s: how long one call may read, where somebody waits for it.
 
     Raises:
         TemporaryError: InventoryGoesOn, or InventoryWaits while other inventories have the turn; the step
@@ -41,7 +44,7 @@ def take(ports: Ports, service: ServiceRef, part_key: str, purpose: str) -> Inve
         found: Inventory | UnfinishedInventory = state.given_up(now)
     else:
         try:
-            found = ports.take_inventory(service, state)
+            found = ports.take_inventory(service, state, piece_s=piece_s)
         except TemporaryError:  # not our turn: the time counts all the same
             _keep(ports, part_key, state)
             raise

@@ -46,7 +46,7 @@ def operate(
     Returns:
         DONE with `polls`, and with `runningAt` if it was seen at work, when Azure Resource Manager says
         that it succeeded, or when its effect was found without a Location; END with the word otherwise,
-        and with `polls` and the `operation` followed last if it came to polling.
+        and with `polls`, the `operation` followed last and `runningAt` if it came to polling.
     """
     busy = busy_patience(context, request)
     patience = Patience(until=request.deadline_at, unsent_until=busy.until, intervals=request.intervals)
@@ -92,13 +92,14 @@ def insist(context: Any, intervals: Intervals) -> Patience:
 
 def ended(request: BackupRequest | RestoreRequest, result: StepResult, polls: int = 0) -> RunEnd:
     """Return the end of a run whose step ended it."""
-    operation = result.value.get("operation")
+    operation, running_at = result.value.get("operation"), result.value.get("runningAt")
     return RunEnd(
         run_id=request.run_id,
         outcome=result.outcome or Outcome.OUTCOME_UNKNOWN,
         fault=result.fault,
         polls=polls,
         operation=Operation.from_json(operation) if operation else None,
+        running_at=dt.datetime.fromisoformat(running_at) if running_at else None,
         restore_point=request.first_record().restore_point,
     )
 
@@ -120,9 +121,9 @@ def conclude(
 
 
 def _read_end(followed: FollowEnd) -> StepResult:
+    running_at = followed.running_at.isoformat() if followed.running_at else None
     if followed.result is FollowResult.SUCCEEDED:
-        seen_at = followed.running_at
-        return done(polls=followed.polls, runningAt=seen_at.isoformat() if seen_at else None)
+        return done(polls=followed.polls, runningAt=running_at)
     fault = followed.fault or Fault(code="StillRunning", message="not over at the deadline")
     if not fault.hint:
         hint = _HINTS[followed.result]
@@ -130,5 +131,9 @@ def _read_end(followed: FollowEnd) -> StepResult:
             hint += f" Azure support asks for correlation id {fault.correlation_id}."
         fault = fault.model_copy(update={"hint": hint})
     result = end(_WORDS[followed.result], fault)
-    value = {"polls": followed.polls, "operation": followed.operation.to_json()}
+    value = {
+        "polls": followed.polls,
+        "operation": followed.operation.to_json(),
+        "runningAt": running_at,
+    }
     return result.model_copy(update={"value": value})

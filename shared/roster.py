@@ -61,6 +61,22 @@ def own_primaries(ports: Ports) -> tuple[ProtectedService, ...]:
     return tuple(service for service in members(ports) if service.region == ports.plan.region)
 
 
+def primaries(ports: Ports) -> frozenset[str]:
+    """
+    Return the ARM ids, in lower case, of all that plan or discovery call a primary.
+
+    Also of what has the tags and is a standby or a drill target of the plan: it is not backed up, but
+    whoever gave it the tags wants it kept. Raises as `members` does.
+    """
+    plan = ports.plan
+    stored = _stored(ports) if plan.discover else None
+    ids = [service.resource_id for service in plan.services]
+    if stored is not None:
+        ids += [found.resource_id for found in stored.services]
+        ids += [outsider.resource_id for outsider in stored.left_out]
+    return frozenset(resource_id.lower() for resource_id in ids)
+
+
 def refresh(ports: Ports) -> Roster:
     """
     Search for services, and keep what was found.

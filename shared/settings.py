@@ -20,6 +20,7 @@ from shared.core.schedule import parse as parse_schedule
 
 BACKUP_SCHEDULE_DEFAULT = "0 0 2 * * *"
 USAGE_SCHEDULE_DEFAULT = "0 30 4 * * *"
+DRILL_SCHEDULE_DEFAULT = "0 0 9 * * *"
 SPEED_MAX = 10_000.0
 QUEUE = "apim-dr-events"
 CHANGES_QUEUE = "apim-dr-changes"
@@ -36,6 +37,11 @@ def backup_schedule(environment: Mapping[str, str] = os.environ) -> str:
 def usage_schedule(environment: Mapping[str, str] = os.environ) -> str:
     """Return the NCRONTAB expression of the timer that exports usage data, in UTC."""
     return environment.get("USAGE_SCHEDULE", "").strip() or USAGE_SCHEDULE_DEFAULT
+
+
+def drill_schedule(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the NCRONTAB expression of the timer that holds drills, in UTC."""
+    return environment.get("DRILL_SCHEDULE", "").strip() or DRILL_SCHEDULE_DEFAULT
 
 
 def read_schedule(environment: Mapping[str, str] = os.environ) -> Schedule:
@@ -56,6 +62,16 @@ def read_usage_schedule(environment: Mapping[str, str] = os.environ) -> Schedule
         ConfigError: USAGE_SCHEDULE is not readable, or never due; names every field that is wrong.
     """
     return _schedule("USAGE_SCHEDULE", usage_schedule(environment))
+
+
+def read_drill_schedule(environment: Mapping[str, str] = os.environ) -> Schedule:
+    """
+    Return when it is looked whether drills are due.
+
+    Raises:
+        ConfigError: DRILL_SCHEDULE is not readable, or never due; names every field that is wrong.
+    """
+    return _schedule("DRILL_SCHEDULE", drill_schedule(environment))
 
 
 def read_plan(environment: Mapping[str, str] = os.environ) -> Plan:
@@ -162,7 +178,7 @@ def _not_usable(name: str, reason: str) -> ConfigError:
 def faults(environment: Mapping[str, str] = os.environ) -> list[ConfigError]:
     """Return everything that is wrong with the settings, for one report at start."""
     found = []
-    for read in (read_plan, read_schedule, read_usage_schedule, read_speed):
+    for read in (read_plan, read_schedule, read_usage_schedule, read_drill_schedule, read_speed):
         try:
             read(environment)
         except ConfigError as err:

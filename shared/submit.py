@@ -22,18 +22,29 @@ from shared.core.errors import (
 )
 from shared.core.lro import Fault, read_submission
 from shared.core.ports import Ports
+from shared.core.preflight_facts import Check
 from shared.core.requests import BackupRequest, RestoreRequest
 from shared.core.runs import Outcome, RunPhase, RunRecord
 from shared.core.steps import StepResult, StepState, done, end, fault_of, retry
 from shared.core.submission import Evidence, Weighed
 
-_NOT_REPEATED = Fault(
+_DIFFERS = Fault(
     code="AnswerLost",
     message=(
         "the answer to the request was lost, and the target does not equal the restore point now; it is "
         "not sent again, because that could undo what was changed since"
     ),
     hint="Compare the target with the restore point; restore again if it does not hold what it should.",
+)
+
+_EQUAL_ONLY = Fault(
+    code="AnswerLost",
+    message=(
+        "the answer to the request was lost, and nobody saw the target at work since; it equals the restore "
+        "point, as it may have done before, so it is not known whether Azure restored it. Secret values are "
+        "in no digest, and so in no comparison"
+    ),
+    hint="Restore again if secret values may differ, or if a proof is needed.",
 )
 
 
@@ -43,7 +54,7 @@ def submit_once(
     action: str,
     backup_name: str,
     look: Callable[[], Evidence],
-    objection: Callable[[RunRecord], StepResult | None] = lambda _run: None,
+    last_check: Callable[[RunRecord], StepResult] = lambda _run: done(),
 ) -> StepResult:
     """
     Start the operation of a run, or find out that it was started before.
@@ -54,7 +65,8 @@ def submit_once(
         action: `backup` or `restore`.
         backup_name: the blob.
         look: finds the evidence; called only when a POST of unknown fate is on record.
-        objection: asked right before a POST is sent: how the run ends instead, or None.
+        last_check: asked right before a POST is sent; DONE lets it pass, with the verdicts of the `guards`,
+            which are written down with it.
 
     Returns:
         DONE with `operation` to poll, or with `settled` when nothing is left to poll, and with `resumes`;
@@ -64,10 +76,11 @@ def submit_once(
     earlier = _look_back(ports, request, before, etag, look)
     if earlier is not None:
         return _numbered(earlier, before)
-    refused = objection(before)
-    if refused is not None:
-        return refused
-    run = submission.intend(before, ports.clock.now())
+    checked = last_check(before)
+    if checked.state is not StepState.DONE:
+        return checked
+    guards = [Check.model_validate(one) for one in checked.value.get("guards", [])]
+    run = submission.intend(before, ports.clock.now(), guards)
     etag = replace_run(ports, run, etag)  # another execution of this very step has the right of way
     changed, result = _post(ports, request, action, backup_name, before, run)
     unwritten = _keep(ports, changed, etag) if changed is not run else None
@@ -126,9 +139,9 @@ def _look_back(
     look: Callable[[], Evidence],
 ) -> StepResult | None:
     """Return what an earlier execution of this step already came to; None: the POST may be sent."""
-    if run.phase is RunPhase.ENDED:
-        fault = run.fault or Fault(code="RunEnded", message="the run had ended before anything was sent")
-        return end(run.outcome or Outcome.OUTCOME_UNKNOWN, fault)
+    ended = submission.word_on_record(run)
+    if ended is not None:
+        return ended
     if run.phase is RunPhase.VERIFYING:  # its end was read, or seen by its effect
         return done(settled=True)
     if run.operation is not None:
@@ -147,8 +160,8 @@ def _look_back(
         fault = Fault(code="NoTrace", message=f"{run.posts} requests left no trace")
         return end(Outcome.OUTCOME_UNKNOWN, fault)
     if weighed is Weighed.UNPROVEN:
-        return end(Outcome.OUTCOME_UNKNOWN, _NOT_REPEATED)
-    if submission.needs_note(run, evidence):
+        return end(Outcome.OUTCOME_UNKNOWN, _EQUAL_ONLY if evidence.effect_seen else _DIFFERS)
+    if submission.needs_note(run, evidence.in_transition):
         replace_run(ports, run.model_copy(update={"transition_seen_at": now}), etag)
     fault = Fault(code="AnswerLost", message="the answer to the request was lost; looking for its effect")
     # with growing pauses: an operation of hours is looked for a hundred times, not five hundred

@@ -16,7 +16,7 @@ FIELDS = frozenset(
     {
         "run_id", "kind", "service", "target", "trigger", "outcome", "code", "message", "night", "services",
         "restore_point", "reason", "event_id", "posts", "polls", "setting", "instance_id",
-        "report", "day", "days", "rows",
+        "report", "day", "days", "rows", "queue", "tries", "bytes",
     }
 )  # fmt: skip
 """Nothing else is logged: no bodies, no headers, no URLs with queries."""
@@ -38,6 +38,8 @@ class Event(StrEnum):
     RUN_GIVEN_UP = "run.given_up"
     WATCH_FAILED = "watch.failed"
     POINT_RECORDED = "restore_point.recorded"
+    POINT_COPIED = "restore_point.copied"
+    POINT_NOT_COPIED = "restore_point.not_copied"
     POINT_HELD = "restore_point.held"
     POINT_RELEASED = "restore_point.released"
     POINT_PRUNED = "restore_point.pruned"
@@ -47,7 +49,18 @@ class Event(StrEnum):
     CATALOG_REBUILT = "catalog.rebuilt"
     EVENT_IGNORED = "event.ignored"
     EVENT_ACCEPTED = "event.accepted"
+    MESSAGE_UNHANDLED = "message.unhandled"
+    DRILL_STARTED = "drill.started"
+    DRILL_ENDED = "drill.ended"
+    DRILL_OVERDUE = "drill.overdue"
     REPLICA_RECORDED = "replica.recorded"
+    REPLICATION_IN_SYNC = "replication.in_sync"
+    REPLICATION_HELD_BACK = "replication.held_back"
+    REPLICATION_FAILED = "replication.failed"
+    REPLICATION_APPROVED = "replication.approved"
+    REPLICATION_STOPPED = "replication.stopped"
+    REPLICATION_UNSTOPPED = "replication.unstopped"
+    REPLICATION_NOT_SEEN = "replication.not_seen"
     RECORD_UNREADABLE = "record.unreadable"
     USAGE_STARTED = "usage.started"
     USAGE_ALREADY_RUNNING = "usage.already_running"

@@ -13,6 +13,7 @@ from shared import settings, telemetry
 from shared.adapters.arm import ArmClient
 from shared.adapters.blobs import BlobContainer
 from shared.adapters.clock import SystemClock
+from shared.adapters.gateway import probe_gateway
 from shared.adapters.identity import Tokens, make_credential
 from shared.adapters.inventory import Inventories
 from shared.adapters.pace import Pace
@@ -21,6 +22,7 @@ from shared.core.access import Access
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
 from shared.core.plan import Plan
+from shared.core.reports import GatewayProbe
 from shared.core.services import ServiceRef
 from shared.core.unfinished import UnfinishedInventory
 
@@ -47,10 +49,14 @@ class Wiring:
         self._inventories = Inventories(self.arm, self.clock)
 
     def take_inventory(
-        self, service: ServiceRef, so_far: UnfinishedInventory | None = None
+        self, service: ServiceRef, so_far: UnfinishedInventory | None = None, *, piece_s: int | None = None
     ) -> Inventory | UnfinishedInventory:
-        """List what a service holds, for some minutes."""
-        return self._inventories.take(service, so_far)
+        """List what a service holds, for so many seconds, or for some minutes."""
+        return self._inventories.take(service, so_far, piece_s=piece_s)
+
+    def probe_gateway(self, url: str) -> GatewayProbe:
+        """Ask the gateway at a URL for its status."""
+        return probe_gateway(url)
 
     def key_fault(self, access: Access) -> str:
         """Say what is wrong with the setting of an account key, without keeping anything of it."""

@@ -48,15 +48,19 @@ What is assumed, because no recording is known:
   refill.
 - `$top` is a page size that nextLink repeats. What is assumed of reports is told in `arm_reports`.
 
+- A lost region (`outages`): every call about a resource in it fails, also about its locks and roles; lists of
+  a subscription still name what is there. Its storage accounts take nothing and hand out nothing, for
+  services of other regions too.
+
 What is not there:
 
 - `$filter` (but for role assignments), `$orderby` and the `expand` parameters of lists are ignored. No
-  validation of policies, no schemas from an import, no API revisions as such, no git, no gateways that serve
-  traffic. Firewalls and CORS rules of storage accounts are shown and hinder nothing; groups have no members
-  that a role assignment would reach.
+  validation of policies, no schemas from an import, no API revisions as such, no git, and no gateways
+  that serve traffic: they tell whether they would (`gateways`). Firewalls and CORS rules of storage accounts
+  are shown and hinder nothing; groups have no members that a role assignment would reach.
 - Creating, changing and deleting services and entities happens at once (deleting an API or a user answers 204
-  where newer versions answer 202); nothing is soft-deleted; resource groups are not
-  resources.
+  where newer versions answer 202); a soft-deleted service can be listed, read and purged, not brought back;
+  resource groups are not resources.
 - Simulated time runs as fast as the machine's clock: the speed compresses durations of operations, not dates.
   In tests the time can come from outside (`simulator.testing`). Tokens live in real time.
 - Nothing survives the end of the process but certificates and blobs.

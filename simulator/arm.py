@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from simulator import errors, ids, regions
+from simulator.arm_deleted import DeletedServiceRoutes
 from simulator.arm_entities import EntityRoutes
 from simulator.arm_extensions import ExtensionRoutes
 from simulator.arm_operations import OperationRoutes
@@ -43,6 +44,7 @@ class ArmRoutes:
         self._entities = EntityRoutes(world)
         self._operations = OperationRoutes(world, runner)
         self._storage = StorageRoutes(world)
+        self._deleted = DeletedServiceRoutes(world)
         self._extensions = ExtensionRoutes(world)
         self._below: Mapping[str, Callable[[Call, Target], Answer]] = {"reports": ReportRoutes(world).answer}
         """What stands below a service and is no entity: first part of the path, lower case → its routes."""
@@ -78,6 +80,8 @@ class ArmRoutes:
                 return answer(call, target)
             case Noun.STORAGE_ACCOUNTS | Noun.STORAGE_ACCOUNT | Noun.BLOB_SERVICE:
                 return self._storage.answer(call, target)
+            case Noun.DELETED_SERVICES | Noun.DELETED_SERVICE:
+                return self._deleted.answer(call, target)
             case Noun.EXTENSION:
                 return self._extensions.answer(call, target, claims)
             case _:

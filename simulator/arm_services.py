@@ -99,7 +99,7 @@ class ServiceRoutes:
         if target.service is None or self._world.services.get(target.service) is None:
             return Answer(status=204)
         service = self._unlocked(find_service(self._world, target))
-        self._world.services.delete(service.id)
+        self._world.services.delete(service.id, now=self._world.clock.now())
         # Documented: a result URL below a resource disappears with it.
         for one in [one for one in self._world.operations.values() if one.service is service]:
             del self._world.operations[one.id]
@@ -108,14 +108,15 @@ class ServiceRoutes:
 
     def _list(self, target: Target) -> list[dict[str, Any]]:
         return [
-            service_resource.shown(one, self._world.tokens.tenant)
+            service_resource.shown(one, self._world.tokens.tenant, self._world.https_url)
             for one in self._world.services
             if one.id.subscription.lower() == target.subscription.lower()
             and target.group.lower() in ("", one.id.group.lower())
         ]
 
     def _shown(self, service: Service, *, status: int = 200) -> Answer:
-        return Answer(status=status, content=service_resource.shown(service, self._world.tokens.tenant))
+        content = service_resource.shown(service, self._world.tokens.tenant, self._world.https_url)
+        return Answer(status=status, content=content)
 
     def _unlocked(self, service: Service) -> Service:
         if service.operation_id is not None:

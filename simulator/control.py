@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulator import errors
+from simulator import errors, outages, regions
 from simulator.control_operations import OperationScenes, progression_json
 from simulator.fault_reader import read_fault
 from simulator.fields import FieldReader, raise_for
@@ -40,6 +40,7 @@ class ControlRoutes:
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "rights"): self._set_rights,
+            ("POST", "regions"): self._set_region,
             ("POST", "tokens"): self._set_tokens,
         }
 
@@ -94,6 +95,17 @@ class ControlRoutes:
         if found is not None and isinstance(deny, list):
             self._world.principals.deny(found.object_id, deny)
         return Answer(status=200, content={"principal": found.name if found else None, "deny": deny})
+
+    def _set_region(self, call: Call) -> Answer:
+        """Read `{"region", "state"}`: lost as unreachable or unavailable, or up again."""
+        reader = FieldReader(call.json_object(), known=("region", "state"))
+        region = reader.text("region")
+        state = reader.choice("state", outages.STATES)
+        if region and regions.display_name(region) is None:
+            reader.fault("region", "must be an Azure region")
+        raise_for(reader)
+        self._world.outages.set(region, state)
+        return Answer(status=200, content={"lostRegions": self._world.outages.to_json()})
 
     def _set_tokens(self, call: Call) -> Answer:
         reader = FieldReader(call.json_object(), known=("lifetimeSeconds",))
@@ -169,6 +181,7 @@ class ControlRoutes:
             "services": services,
             "operations": [_operation_json(one) for one in world.operations.values()],
             "faults": world.faults.to_json(),
+            "lostRegions": world.outages.to_json(),
         }
         return Answer(status=200, content=content)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator import ids
+from simulator.entities import Path
 from simulator.fields import FieldReader, raise_for
 from simulator.operations import Failure, Kind, Progression
 from simulator.outcomes import BLOBS, STATES_AFTER, Outcome
@@ -74,10 +75,11 @@ class OperationScenes:
 
     def _add_outcome(self, call: Call) -> Answer:
         """
-        Read `{"operation", "service", "times": 1, "error": {"code", "message"}, "blob", "changed",
-        "stateAfter"}` and put it behind the others.
+        Read `{"operation", "service", "times": 1, "error": {"code", "message"}, "blob", "changed", "drops",
+        "alters", "stateAfter"}` and put it behind the others. `drops` and `alters` are lists of entities such
+        as `apis/orders`.
         """
-        known = ("operation", "service", "times", "error", "blob", "changed", "stateAfter")
+        known = ("operation", "service", "times", "error", "blob", "changed", "drops", "alters", "stateAfter")
         reader = FieldReader(call.json_object(), known=known)
         kind = _KINDS[reader.choice("operation", tuple(_KINDS))]
         service = self._service(reader)
@@ -85,12 +87,16 @@ class OperationScenes:
             reader.fault("operation", f"at least one of {', '.join(known[3:])} must be given")
         if kind is Kind.RESTORE and (reader.has("blob") or reader.has("changed")):
             reader.fault("operation", "only a backup writes a blob, or misses a change")
+        if kind is Kind.BACKUP and (reader.has("drops") or reader.has("alters")):
+            reader.fault("operation", "only a restore drops or alters what was in the backup")
         if reader.has("changed") and reader.raw("changed") is not True:
             reader.fault("changed", "must be true")
         outcome = Outcome(
             times=reader.integer("times", low=1, high=TIMES_MAX, default=1),
             failure=_failure(reader) if reader.has("error") else None,
             is_changed=reader.has("changed"),
+            drops=_entities(reader, "drops"),
+            alters=_entities(reader, "alters"),
             state_after=_choice(reader, "stateAfter", STATES_AFTER),
             blob=_choice(reader, "blob", BLOBS),
         )
@@ -141,6 +147,17 @@ def progression_json(progression: Progression) -> dict[str, Any]:
 def _choice(reader: FieldReader, name: str, options: tuple[str, ...]) -> str:
     """Return one of the options, the first if the field is absent."""
     return reader.choice(name, options) if reader.has(name) else options[0]
+
+
+def _entities(reader: FieldReader, name: str) -> tuple[Path, ...]:
+    """Return paths of entities, such as ("apis", "orders"); none if the field is absent."""
+    given = reader.raw(name) if reader.has(name) else []
+    if isinstance(given, list) and all(isinstance(one, str) for one in given):
+        paths = tuple(tuple(part for part in one.split("/") if part) for one in given)
+        if all(path and len(path) % 2 == 0 for path in paths):
+            return paths
+    reader.fault(name, "must be a list of entities such as apis/orders")
+    return ()
 
 
 def _failure(reader: FieldReader) -> Failure:

@@ -165,6 +165,15 @@ def service_exists(name: str) -> WireError:
     return _apim(409, "ServiceAlreadyExists", f"API service with name {name} already exists.")
 
 
+def service_soft_deleted(name: str) -> WireError:
+    """409: a deleted service keeps the name until it is purged (wording assumed)."""
+    message = (
+        f"Api service {name} was soft-deleted. In order to create the new service with the same name, "
+        "you have to either undelete the service or purge it."
+    )
+    return _apim(409, "ServiceAlreadyExistsInSoftDeletedState", message)
+
+
 def validation(faults: Sequence[Fault]) -> WireError:
     """400: fields of a body are missing or wrong; every one is named."""
     details = [{"code": "ValidationError", "target": one.target, "message": one.message} for one in faults]

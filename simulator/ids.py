@@ -52,6 +52,8 @@ class Noun(Enum):
     PROVIDER_OPERATIONS = "provider operations"
     SERVICES = "services"
     SERVICE = "service"
+    DELETED_SERVICES = "deleted services"
+    DELETED_SERVICE = "deleted service"
     BACKUP = "backup"
     RESTORE = "restore"
     OPERATION_RESULT = "operation result"
@@ -62,6 +64,18 @@ class Noun(Enum):
     EXTENSION = "something that hangs on a resource"
 
 
+_TYPES = {
+    Noun.SERVICES: f"{PROVIDER}/service",
+    Noun.SERVICE: f"{PROVIDER}/service",
+    Noun.DELETED_SERVICES: f"{PROVIDER}/deletedservices",
+    Noun.DELETED_SERVICE: f"{PROVIDER}/locations/deletedservices",
+    Noun.STORAGE_ACCOUNTS: f"{STORAGE}/storageAccounts",
+    Noun.STORAGE_ACCOUNT: f"{STORAGE}/storageAccounts",
+    Noun.BLOB_SERVICE: f"{STORAGE}/storageAccounts/blobServices",
+}
+"""The type whose plain reading, writing and deleting is a right; of the others every token will do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """
@@ -69,7 +83,8 @@ class Target:
 
     `below` is the path behind the service's name: an even number of parts names an entity, an odd one a
     collection (or, in a POST, an entity and an action). `account` is a storage account's name. Of an
-    extension, `extended` is the id it hangs on, `extension` one of EXTENSIONS, `name` "" for the list.
+    extension, `extended` is the id it hangs on, `extension` one of EXTENSIONS, `name` "" for the list. Of a
+    deleted service, `location` is where it was, and `name` its name.
     """
 
     noun: Noun
@@ -78,6 +93,7 @@ class Target:
     service: ServiceId | None = None
     below: tuple[str, ...] = ()
     account: str = ""
+    location: str = ""
     extended: str = ""
     extension: str = ""
     name: str = ""
@@ -106,20 +122,15 @@ class Target:
                 return f"{service}/restore/action"
             case Noun.OPERATION_RESULT:
                 return f"{service}/operationresults/read"
-            case Noun.SERVICE | Noun.SERVICES:
-                return f"{service}/{verb or 'action'}"
             case Noun.BELOW if verb is None:
                 return f"{service}/{'/'.join((*self.below[:-1:2], self.below[-1]))}/action"
             case Noun.BELOW:
                 return f"{service}/{'/'.join(self.below[::2])}/{verb}"
-            case Noun.STORAGE_ACCOUNT | Noun.STORAGE_ACCOUNTS:
-                return f"{STORAGE}/storageAccounts/{verb or 'action'}"
-            case Noun.BLOB_SERVICE:
-                return f"{STORAGE}/storageAccounts/blobServices/{verb or 'action'}"
             case Noun.EXTENSION:
                 return f"{self.extension}/{verb or 'action'}"
             case _:
-                return None
+                found = _TYPES.get(self.noun)
+                return f"{found}/{verb or 'action'}" if found else None
 
 
 def made_up_guid(text: str) -> str:
@@ -189,6 +200,8 @@ def _in_subscription(segments: tuple[str, ...]) -> Target | None:
             return here(noun=Noun.SUBSCRIPTION) if not group else None
         case ("providers", "microsoft.apimanagement", "service"):
             return here(noun=Noun.SERVICES)
+        case ("providers", "microsoft.apimanagement", *deleted) if not group and "deletedservices" in deleted:
+            return _deleted(segments, tuple(deleted))
         case ("providers", "microsoft.apimanagement", "service", _, *below) if group:
             return _in_service(segments, tuple(below))
         case ("providers", "microsoft.storage", "storageaccounts"):
@@ -197,6 +210,17 @@ def _in_subscription(segments: tuple[str, ...]) -> Target | None:
             return here(noun=Noun.STORAGE_ACCOUNT, account=segments[7])
         case ("providers", "microsoft.storage", "storageaccounts", _, "blobservices", "default") if group:
             return here(noun=Noun.BLOB_SERVICE, account=segments[7])
+        case _:
+            return None
+
+
+def _deleted(segments: tuple[str, ...], below: tuple[str, ...]) -> Target | None:
+    match below:
+        case ("deletedservices",):
+            return Target(noun=Noun.DELETED_SERVICES, subscription=segments[1])
+        case ("locations", _, "deletedservices", _):
+            location, name = segments[5], segments[7]
+            return Target(noun=Noun.DELETED_SERVICE, subscription=segments[1], location=location, name=name)
         case _:
             return None
 

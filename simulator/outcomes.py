@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.entities import EntityStore, Path
 from simulator.operations import Failure, Kind
 
 BLOBS = ("whole", "missing", "empty", "small")
 STATES_AFTER = ("Succeeded", "Failed")
+
+ALTERED = "altered by the restore"
 
 SMALL_DIVISOR = 20
 """A small blob is the first twentieth of a whole one: nobody could take it for a usual one."""
@@ -19,20 +22,31 @@ class Outcome:
     One entry of the queue; `times` counts down with every operation it meets.
 
     `failure` ends the operation badly when its time is over. `blob` is what a good backup leaves in storage.
-    `is_changed` edits the service's configuration right after the start of a backup. `state_after` is the
-    service's provisioningState afterwards.
+    `is_changed` edits the service's configuration right after the start of a backup. `drops` and `alters` are
+    entities that a restore loses, or brings otherwise than the backup has them; one that is in no backup does
+    nothing. `state_after` is the service's provisioningState afterwards.
     """
 
     times: int = 1
     failure: Failure | None = None
     blob: str = "whole"
     is_changed: bool = False
+    drops: tuple[Path, ...] = ()
+    alters: tuple[Path, ...] = ()
     state_after: str = "Succeeded"
 
     def content(self, whole: bytes) -> bytes | None:
         """Return what is written in place of a whole blob, None for nothing."""
         cut = {"missing": None, "empty": b"", "small": whole[: len(whole) // SMALL_DIVISOR]}
         return cut.get(self.blob, whole)
+
+    def spoil(self, entities: EntityStore) -> None:
+        """Do to restored entities what this restore does to them."""
+        for path in self.drops:
+            entities.delete(path)
+        for path in self.alters:
+            if (found := entities.get(path)) is not None:
+                entities.put(path, {**found.properties, "description": ALTERED})
 
 
 class OutcomeQueues:

@@ -49,6 +49,7 @@ class OperationRunner:
         # Locked before the first await: of two calls at the same time one wins.
         service.operation_id = operation.id
         try:
+            self._check_reach(request)
             await self._storage.check(
                 request, principal_id=principal_id, create_container=kind is Kind.BACKUP
             )
@@ -113,6 +114,10 @@ class OperationRunner:
         if reason:
             raise errors.storage_refused(f"storage account '{account.name}' refused access: {reason}")
 
+    def _check_reach(self, request: BackupRequest) -> None:
+        if self._world.outages.has_lost_account(request.account):
+            raise StorageRefusedError(f"storage account '{request.account}' cannot be reached")
+
     def _new_operation(self, kind: Kind, service: Service, request: BackupRequest) -> Operation:
         return Operation(
             id=new_operation_id(kind, service),
@@ -155,7 +160,7 @@ class OperationRunner:
             elif operation.kind is Kind.BACKUP:
                 await self._write_backup(operation, outcome)
             else:
-                await self._replace_entities(operation)
+                await self._replace_entities(operation, outcome)
         except (StorageRefusedError, BackupMissingError, backup_blob.UnreadableBackupError) as err:
             message = str(err) if operation.kind is Kind.BACKUP else f"Cannot restore: {err}"
             failure = Failure(code=f"{operation.kind.value}Failed", message=message)
@@ -166,7 +171,8 @@ class OperationRunner:
         # Recorded: the etag changes with every operation, a backup included.
         service.etag = self._world.services.next_etag()
         if failure is None:
-            operation.succeed(service_resource.shown(service, self._world.tokens.tenant), now=at)
+            tenant, origin = self._world.tokens.tenant, self._world.https_url
+            operation.succeed(service_resource.shown(service, tenant, origin), now=at)
         else:
             operation.fail(failure, now=at)
 
@@ -183,19 +189,22 @@ class OperationRunner:
         content = outcome.content(whole)
         if content is None:
             return
+        self._check_reach(operation.request)
         principal_id = _principal_id(operation.service, operation.request)
         await self._storage.write(operation.request, content, principal_id=principal_id)
         operation.blob_bytes = len(content)
 
-    async def _replace_entities(self, operation: Operation) -> None:
+    async def _replace_entities(self, operation: Operation, outcome: Outcome) -> None:
         service = operation.service
         principal_id = _principal_id(service, operation.request)
+        self._check_reach(operation.request)
         content = await self._storage.read(operation.request, principal_id=principal_id)
         backup = backup_blob.decode(content)
         reason = backup_blob.why_not_restorable(backup, tier=service.tier, now=self._world.clock.now())
         if reason is not None:
             raise _CannotRestoreError(reason)
         service.entities.replace(backup.entities)
+        outcome.spoil(service.entities)
         operation.blob_bytes = len(content)
 
 

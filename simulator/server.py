@@ -13,10 +13,12 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from simulator import ids
 from simulator.arm import ArmRoutes
 from simulator.certificates import Certificates
 from simulator.control import ControlRoutes
 from simulator.faults import Fault
+from simulator.gateways import Gateways
 from simulator.login import LoginRoutes
 from simulator.runner import OperationRunner
 from simulator.storage import Storage
@@ -42,6 +44,7 @@ class Simulator:
         self.world = world
         self.runner = OperationRunner(world, storage)
         self.arm = ArmRoutes(world, self.runner)
+        self._gateways = Gateways(world.services)
         self.control = ControlRoutes(world, self.runner)
         self._login = LoginRoutes(
             tokens=world.tokens, principals=world.principals, https_url=lambda: world.https_url
@@ -85,7 +88,8 @@ class Simulator:
         await self.runner.catch_up()
         if call.segments[:1] == ("_sim",):
             return _response(await self.control.answer(call))
-        fault = self.world.faults.take(call.method, call.path)
+        fault = self.world.outages.fault(ids.parse(call.segments) or self._gateways.target(call))
+        fault = fault or self._gateways.fault(call) or self.world.faults.take(call.method, call.path)
         answer = None
         if fault is None or fault.has_effect:
             answer = await self._answer(call)
@@ -99,7 +103,8 @@ class Simulator:
         return _response(answer)
 
     async def _answer(self, call: Call) -> Answer:
-        return self._login.answer(call) or await self.arm.answer(call)
+        found = self._login.answer(call) or self._gateways.answer(call)
+        return found or await self.arm.answer(call)
 
     def _record(self, call: Call, answer: Answer | None, fault: Fault | None) -> None:
         object_id = self.world.tokens.object_id_of(call.headers.get("Authorization"))

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from simulator import regions
+from simulator.gateways import gateway_url
 from simulator.ids import made_up_guid
 from simulator.services import Service
 
@@ -26,8 +27,8 @@ _CUSTOM_PROPERTIES = {
 _WRITE_ONLY = ("encodedCertificate", "certificatePassword")
 
 
-def shown(service: Service, tenant: str) -> dict[str, Any]:
-    """Return the service as Azure Resource Manager shows it."""
+def shown(service: Service, tenant: str, origin: str) -> dict[str, Any]:
+    """Return the service as Azure Resource Manager shows it; `origin` is where its gateway answers."""
     return {
         "id": str(service.id),
         "name": service.id.name,
@@ -35,7 +36,7 @@ def shown(service: Service, tenant: str) -> dict[str, Any]:
         "tags": service.tags,
         "location": service.location,
         "etag": service.etag,
-        "properties": _properties(service),
+        "properties": _properties(service, origin),
         "sku": service.sku,
         "identity": _identity(service, tenant),
         "zones": service.zones,
@@ -50,7 +51,7 @@ def shown(service: Service, tenant: str) -> dict[str, Any]:
     }
 
 
-def _properties(service: Service) -> dict[str, Any]:
+def _properties(service: Service, origin: str) -> dict[str, Any]:
     name, busy, own = service.id.name, service.operation_id is not None, service.properties
     region = regions.region_key(service.location)
     # Addresses from the block reserved for documentation.
@@ -64,7 +65,7 @@ def _properties(service: Service) -> dict[str, Any]:
         "provisioningState": "Updating" if busy else service.state,
         "targetProvisioningState": "Updating" if busy else "",
         "createdAtUtc": service.created_at.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z",
-        "gatewayUrl": f"https://{name}.azure-api.net",
+        "gatewayUrl": gateway_url(service, origin),
         "gatewayRegionalUrl": f"https://{name}-{region}-01.regional.azure-api.net",
         "portalUrl": f"https://{name}.portal.azure-api.net",
         "developerPortalUrl": f"https://{name}.developer.azure-api.net",

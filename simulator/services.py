@@ -15,7 +15,7 @@ from typing import Any
 
 from simulator import entity_kinds, regions
 from simulator.entities import EntityStore
-from simulator.errors import Fault, service_exists, validation
+from simulator.errors import Fault, service_exists, service_soft_deleted, validation
 from simulator.ids import ServiceId, made_up_guid
 
 TIERS = (
@@ -29,6 +29,9 @@ TIERS = (
     "StandardV2",
     "PremiumV2",
 )
+
+KEPT_DELETED = dt.timedelta(hours=48)
+"""So long a deleted service can be brought back, and its name is taken."""
 
 TIERS_WITH_BACKUP = frozenset({"Developer", "Basic", "Standard", "Premium"})
 
@@ -95,11 +98,25 @@ class Service:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedService:
+    """A service that was deleted, and is not purged yet."""
+
+    service: Service
+    deleted_at: dt.datetime
+
+    @property
+    def purged_at(self) -> dt.datetime:
+        """When nothing can bring it back any more."""
+        return self.deleted_at + KEPT_DELETED
+
+
 class Services:
     """The register of services, and the etags that everything in it gets."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, Service] = {}
+        self._deleted: list[DeletedService] = []
         self._etags = itertools.count(0x26C00)
 
     def next_etag(self) -> str:
@@ -110,9 +127,19 @@ class Services:
         """Return one service."""
         return self._by_key.get(service_id.key)
 
-    def delete(self, service_id: ServiceId) -> None:
-        """Forget one service."""
-        self._by_key.pop(service_id.key, None)
+    def delete(self, service_id: ServiceId, *, now: dt.datetime) -> None:
+        """Delete one service softly."""
+        if found := self._by_key.pop(service_id.key, None):
+            self._deleted.append(DeletedService(service=found, deleted_at=now))
+
+    def deleted(self, now: dt.datetime) -> list[DeletedService]:
+        """Return what can still be brought back."""
+        self._deleted = [one for one in self._deleted if one.purged_at > now]
+        return list(self._deleted)
+
+    def purge(self, one: DeletedService) -> None:
+        """Forget a deleted service; its name is free again."""
+        self._deleted.remove(one)
 
     def __iter__(self) -> Iterator[Service]:
         return iter(list(self._by_key.values()))
@@ -122,11 +149,15 @@ class Services:
         Create a service at once, with the entities that a new one has.
 
         Raises:
-            WireError: 400 with every fault; 409 if the name is taken elsewhere, because names are global.
+            WireError: 400 with every fault; 409 if the name is taken elsewhere, because names are
+                global, or is kept for a deleted service.
         """
         for other in self:
             if other.id.name.lower() == service_id.name.lower():
                 raise service_exists(service_id.name)
+        for one in self.deleted(now):
+            if one.service.id.name.lower() == service_id.name.lower():
+                raise service_soft_deleted(service_id.name)
         faults = _faults(body, new=True)
         if not _NAME.match(service_id.name):
             faults.append(Fault(target="serviceName", message=f"serviceName must match {_NAME.pattern}"))

@@ -4,7 +4,8 @@ Made-up traffic through a service's gateway: the same service, day and seed give
 Requests go to the operations that the service has now, with the subscriptions that it has now, on any day
 that is asked for, also before the service was made: a simulator is younger than the days that people export.
 Addresses are from the ranges that are reserved for documentation. A service's tags set how many requests a
-day has (`simulator-requests-per-day`) and another seed (`simulator-traffic-seed`).
+day has (`simulator-requests-per-day`; none without the tag; with 2880 there are some in every quarter of an
+hour) and another seed (`simulator-traffic-seed`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from simulator.services import Service
 
 REQUESTS_TAG = "simulator-requests-per-day"
 SEED_TAG = "simulator-traffic-seed"
-REQUESTS_DEFAULT = 48
+REQUESTS_DEFAULT = 0
 
 SHIPPING = dt.timedelta(minutes=5)
 """A request can be read so long after it was made (a comment in Microsoft's own test)."""

@@ -7,6 +7,7 @@ from simulator.extensions import Extensions
 from simulator.faults import FaultQueue
 from simulator.journal import Journal
 from simulator.operations import Operation, Progressions, new_operation_id
+from simulator.outages import Outages
 from simulator.outcomes import OutcomeQueues
 from simulator.principals import Principals
 from simulator.services import Services
@@ -35,6 +36,7 @@ class World:
         """By what stands behind operationresults/ now; see `rotate_result`."""
         self.progressions = Progressions(speed=clock.speed)
         self.outcomes = OutcomeQueues()
+        self.outages = Outages(self.services, self.storage_accounts)
         self.faults = FaultQueue()
         self.journal = Journal()
         self.subscriptions: set[str] = {SUBSCRIPTION}

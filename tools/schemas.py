@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from shared.core.plan import plan_schema
+from shared.core.reports import restore_report_schema
 from shared.core.restore_points import restore_point_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "plan.schema.json": (plan_schema, "shared/core/plan.py"),
     "restore-point.schema.json": (restore_point_schema, "shared/core/restore_points.py"),
+    "restore-report.schema.json": (restore_report_schema, "shared/core/reports.py"),
 }
 
 

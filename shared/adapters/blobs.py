@@ -26,6 +26,14 @@ DOCUMENT_LENGTH_MAX = 64 * 1024 * 1024
 CHUNK_LENGTH = 4 * 1024 * 1024
 """Read at once. The SDK's own first piece is 32 MB, of which it holds several copies."""
 
+CONNECT_PATIENCE_S = 10
+ANSWER_PATIENCE_S = 20
+RETRIES_MAX = 2
+"""
+A region that is lost costs about a minute, and not the several that the SDK would try by default; our steps
+try again by themselves.
+"""
+
 
 class BlobContainer:
     """The port Blobs, for one container."""
@@ -36,8 +44,12 @@ class BlobContainer:
             account_url,
             container,
             credential=credential,
-            connection_timeout=10,
-            read_timeout=60,
+            connection_timeout=CONNECT_PATIENCE_S,
+            read_timeout=ANSWER_PATIENCE_S,
+            retry_total=RETRIES_MAX,
+            initial_backoff=1,  # 1 + 2 to the number of the retry, one more or less: 10 s at most in all
+            increment_base=2,
+            random_jitter_range=1,
             max_single_get_size=CHUNK_LENGTH,
             max_chunk_get_size=CHUNK_LENGTH,
         )
@@ -144,7 +156,6 @@ class BlobContainer:
                 names,
                 content_settings=ContentSettings(content_type=content_type),
                 match_condition=MatchConditions.IfMissing,
-                etag="*",
             ),
             key,
         )

@@ -39,7 +39,7 @@ class Inventories:
         self._turns = threading.BoundedSemaphore(at_once)
 
     def take(
-        self, service: ServiceRef, so_far: UnfinishedInventory | None = None
+        self, service: ServiceRef, so_far: UnfinishedInventory | None = None, *, piece_s: int | None = None
     ) -> Inventory | UnfinishedInventory:
         """
         Take a piece of an inventory.
@@ -51,7 +51,9 @@ class Inventories:
             message = f"the inventory of {service.name} waits for others"
             raise TemporaryError(message, code="InventoryWaits", retry_after_s=TURN_AFTER_S)
         try:
-            return take_inventory(self._client, service, so_far, clock=self._clock)
+            return take_inventory(
+                self._client, service, so_far, clock=self._clock, piece_s=piece_s or PIECE_S
+            )
         finally:
             self._turns.release()
 

@@ -46,6 +46,8 @@ class Standby(End):
     storage: CopyStorage | None = None
     rpo_hours: int = Field(default=STANDBY_RPO_HOURS_DEFAULT, ge=1, le=RPO_HOURS_MAX, strict=True)
     """How old what the standby holds may become."""
+    uncounted_traffic: Literal["holdBack", "replicate"] = "holdBack"
+    """What is done while the standby's usage report cannot be read, so that it may serve."""
     shrink_percent_max: int = Field(default=20, ge=1, le=100, strict=True)
     """A point that lost a larger share of the entities than this is not replicated by itself."""
 

@@ -1,17 +1,15 @@
 """
-Guards: pure checks before a dangerous step. All are run, none hides another, and their answer is data.
+Guards that backups and restores have in common: what speaks against a service, and which targets there are.
 
-Those of one service belong to restores and, in shared/core/preflight.py, to backups as well.
+All are asked, none hides another, and their answer is data. The tables that ask them are
+shared/core/preflight.py and shared/core/restore_guards.py.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
-
 from shared.core.documents import Value
+from shared.core.ends import End
 from shared.core.plan import SETTING, ProtectedService
-from shared.core.restore_points import RestorePoint
 from shared.core.services import TIERS_WITH_BACKUP, ServiceRef, ServiceState
 
 _BROKEN = frozenset({"Failed", "Stopped", "Deleted", "Terminating", "TerminationFailed"})
@@ -26,64 +24,25 @@ class Refusal(Value):
     hint: str = ""
 
 
-def restore_refusals(
-    point: RestorePoint, target: ServiceState, expected: ServiceRef, api_version: str, now: dt.datetime
-) -> list[Refusal]:
-    """Return why this point must not be restored into this target; empty: nothing speaks against it."""
-    found = [
-        *tier_refusals(target),
-        *region_refusals(target, expected),
-        *api_version_refusals(target, api_version),
-        *state_refusals(target),
-    ]
-    if target.tier != point.tier:
-        found.append(
-            Refusal(
-                guard="TierEqual",
-                target=target.resource_id,
-                message=f"the target's tier is {target.tier}, the backup's is {point.tier}",
-                hint="A backup can only be restored into a service of exactly the same tier.",
-            )
-        )
-    if point.is_expired(now):
-        found.append(
-            Refusal(
-                guard="PointNotExpired",
-                target=point.name,
-                message=f"the restore point expired at {point.expires_at:%Y-%m-%d %H:%M} UTC",
-                hint="Choose a newer one: GET /api/restore-points lists them.",
-            )
-        )
-    if target.resource_id.lower() == point.source.resource_id.lower():
-        found.append(
-            Refusal(
-                guard="TargetIsNotSource",
-                target=target.resource_id,
-                message="the target is the service that the backup was taken from",
-                hint="Restore into its standby.",
-            )
-        )
-    return found
-
-
-def known_target(plan_service: ProtectedService, target: str) -> ServiceRef | None:
+def known_target(service: ProtectedService, target: str) -> End | None:
     """
-    Return the service that a caller's `target` means, or None if the plan does not name it as a standby.
+    Return the service that a caller's `target` means, or None if the plan names it nowhere.
 
     Args:
-        plan_service: the service whose point is to be restored.
-        target: name or ARM id of the standby, without regard to case.
+        service: the service whose point is to be restored.
+        target: name or ARM id, without regard to case, of its standby, of its drill target, or of itself:
+            whether it may be overwritten is for the guards to say.
     """
-    standby = plan_service.standby
-    if standby is None:
-        return None
     wanted = target.lower()
-    return standby.ref if wanted in {standby.ref.name.lower(), standby.resource_id.lower()} else None
+    return next(
+        (end for end in ends(service) if wanted in {end.ref.name.lower(), end.resource_id.lower()}), None
+    )
 
 
-def describe(refusals: Sequence[Refusal]) -> str:
-    """Return all refusals in one line."""
-    return "; ".join(f"{refusal.guard}: {refusal.message}" for refusal in refusals)
+def ends(service: ProtectedService) -> tuple[End, ...]:
+    """Return what points of a service can be restored into: its standby, its drill target, itself."""
+    itself = End(resource_id=service.resource_id, region=service.region, access=service.storage.access)
+    return tuple(end for end in (service.standby, service.drill_target, itself) if end is not None)
 
 
 def tier_refusals(state: ServiceState) -> list[Refusal]:

@@ -31,6 +31,10 @@ class Intervals(Value):
     """After so long the POST of a restore is not repeated: what came after the first may be undone by it."""
     late_proof_s: int = Field(default=3600, ge=1)
     """So long after a restore was last seen at work a difference may come from somebody else."""
+    gateway_patience_s: int = Field(default=120, ge=1)
+    """How long after a restore the target's gateway may not answer yet, before that is said as a warning."""
+    report_patience_s: int = Field(default=120, ge=1)
+    """How long the report of a restore that Azure failed is tried for, before the run ends without it."""
     denied_patience_s: int = Field(default=900, ge=1)
     """How long a refused poll is repeated: new role assignments take minutes to work."""
     not_found_patience_s: int = Field(default=900, ge=1)
@@ -58,6 +62,14 @@ class Intervals(Value):
 
     catalog_patience_s: int = Field(default=900, ge=1)
     """How long pruning, or rebuilding one service's records, is repeated while storage does not answer."""
+    copy_patience_s: int = Field(default=300, ge=1)
+    """How long one copy of a restore point is tried again; then copies rest for `replicate_again_s`."""
+    replicate_settle_s: int = Field(default=120, ge=1)
+    """Between the first sign of a new restore point and the look at all of them: a burst is one restore."""
+    replicate_retry_s: int = Field(default=1800, ge=1)
+    """Between a replication that was not brought and its next try; doubles."""
+    replicate_again_s: int = Field(default=3600, ge=1)
+    """Until a standby is looked at again that something is in the way of."""
     minute_s: int = Field(default=60, ge=1)
     """What the plan counts in minutes and hours is waited for in these."""
     change_look_s: int = Field(default=3600, ge=1)

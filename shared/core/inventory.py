@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from shared.core.documents import Document, Utc, Value
 from shared.core.errors import ProtocolError
@@ -119,10 +119,12 @@ class InventoryPair(Document):
 
 
 class Difference(Value):
-    """One entity that is not as expected."""
+    """One entity that is not as expected: missing, added or altered."""
 
     entity: str
     what: str
+    kind: Literal["missing", "unexpected"] | None = None
+    """Of a report: in the backup and not in the target, or in the target and not so in the backup."""
 
 
 def entity_of(resource: Mapping[str, Any], service: ServiceRef) -> tuple[str, str]:
@@ -171,6 +173,15 @@ def compare(expected: Iterable[Inventory], actual: Inventory) -> tuple[Differenc
     return tuple(found)
 
 
+def classified(differences: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Return the same differences with their kind: first what is missing, then what nobody expects there."""
+    found = [
+        one.model_copy(update={"kind": "missing" if one.what == "missing" else "unexpected"})
+        for one in differences
+    ]
+    return tuple(sorted(found, key=lambda one: (one.kind, one.entity)))
+
+
 def change_warning(before: Inventory, after: Inventory, *, is_timely: bool = True) -> str:
     """
     Return in one line how a service differs from what it was before its backup, with some of the names.
@@ -208,11 +219,12 @@ def _stable(value: Any, service: ServiceRef) -> Any:
     if isinstance(value, list):
         return [_stable(item, service) for item in value]
     if isinstance(value, str):
-        return _anonymous(value, service)
+        return anonymous(value, service)
     return value
 
 
-def _anonymous(text: str, service: ServiceRef) -> str:
+def anonymous(text: str, service: ServiceRef) -> str:
+    """Return a text with `~` for what names the service itself: its id, and its default host names."""
     # a whole name each: contoso is not meant by contoso-eu, nor by my-contoso.azure-api.net
     resource_id = rf"{re.escape(service.resource_id)}(?![a-z0-9-])"
     text = re.sub(resource_id, "~", text, flags=re.IGNORECASE)

@@ -18,10 +18,12 @@ REBUILDS = "rebuilds/"
 USAGE = "usage/"
 CHANGES = "changes/"
 REPLICATIONS = "replications/"
+REPLICATION_STOPS = "replication-stops/"
 APPROVALS = "approvals/"
 DRILLS = "drills/"
 UNHANDLED = "unhandled/"
 EVIDENCE = "evidence/"
+DRY_RUNS = "dry-runs/"
 ROSTER = "roster.json"
 """The services that discovery found last."""
 
@@ -102,7 +104,12 @@ def holds_prefix(service: str) -> str:
 
 def pruned_key(service: str, name: str) -> str:
     """Return the blob name that says what was pruned, when and why; written before anything is deleted."""
-    return f"{PRUNED}{service}/{name}.json"
+    return f"{pruned_prefix(service)}{name}.json"
+
+
+def pruned_prefix(service: str) -> str:
+    """Return what all tombstones of one service begin with."""
+    return f"{PRUNED}{service}/"
 
 
 def open_prune_key(service: str, name: str) -> str:
@@ -155,6 +162,11 @@ def report_key(run_id: str) -> str:
     return f"{EVIDENCE}{run_id}.json"
 
 
+def dry_run_part_key(service: str, target: str) -> str:
+    """Return the blob name under which a dry run keeps what it has read of its target so far."""
+    return f"{DRY_RUNS}{service}/{target.lower()}.part.json"
+
+
 def readable_report_key(run_id: str) -> str:
     """Return the blob name of the same evidence as text for a person."""
     return f"{EVIDENCE}{run_id}.md"
@@ -165,9 +177,19 @@ def replication_key(service: str) -> str:
     return f"{REPLICATIONS}{service}.json"
 
 
+def replication_stop_key(service: str) -> str:
+    """Return the blob name that says that an operator has stopped the replication of a service."""
+    return f"{REPLICATION_STOPS}{service}.json"
+
+
 def approval_key(service: str, name: str) -> str:
     """Return the blob name that says that an operator wants a point replicated that was held back."""
-    return f"{APPROVALS}{service}/{name}.json"
+    return f"{approvals_prefix(service)}{name}.json"
+
+
+def approvals_prefix(service: str) -> str:
+    """Return what all approvals of one service begin with."""
+    return f"{APPROVALS}{service}/"
 
 
 def drill_key(service: str, run_id: str) -> str:

@@ -42,8 +42,24 @@ def is_own_backup(name: str) -> bool:
 
 def is_backup_of(name: str, service: str) -> bool:
     """Tell whether a blob name is one of ours, and of this service."""
+    return service_of_backup(name) == service
+
+
+def service_of_backup(name: str) -> str | None:
+    """Return the service that the name of a backup names; None for a name that is none of ours."""
     match = _BACKUP.fullmatch(name)
-    return match is not None and match["service"] == service
+    return match["service"] if match else None
+
+
+def wished_at(name: str) -> dt.datetime | None:
+    """Return when a backup was wished for, by its name; None for a name that is none of ours."""
+    match = _BACKUP.fullmatch(name)
+    if match is None:
+        return None
+    try:
+        return dt.datetime.strptime(match["stamp"], STAMP_FORMAT).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None
 
 
 def backups_prefix(service: str) -> str:
@@ -70,6 +86,11 @@ def is_run_id(text: str) -> bool:
     return len(text) <= 100 and _RUN_ID.fullmatch(text) is not None
 
 
+def kind_of_run(run_id: str) -> str:
+    """Return the kind of run that an id made by run_id is of; the name of its service may hold any word."""
+    return run_id.split("-", 2)[1] if run_id.count("-") > 1 else ""
+
+
 def safety_service(service: str) -> str:
     """
     Return the name under which backups of a target are kept that were made before it was overwritten.
@@ -78,6 +99,11 @@ def safety_service(service: str) -> str:
     them is ever its newest one, is replicated, or is pruned.
     """
     return f"{SAFETY_PREFIX}{service}"
+
+
+def secured_service(name: str) -> str | None:
+    """Return the service whose targets' safety backups are kept under this name; None for any other name."""
+    return name.removeprefix(SAFETY_PREFIX) if name.startswith(SAFETY_PREFIX) else None
 
 
 def service_instance(resource_id: str) -> str:
@@ -111,9 +137,9 @@ def night_instance(night: str) -> str:
     return f"night-{night}"
 
 
-def replication_instance(account: str, key: str) -> str:
-    """Return the orchestration instance of one record's replication: a repeated event finds the first."""
-    return f"rep-{digest(f'{account}/{key}')[:32]}"
+def replication_instance(resource_id: str) -> str:
+    """Return the one orchestration instance that brings restore points to a standby, of its ARM id."""
+    return f"rep-{digest(resource_id.lower())[:32]}"
 
 
 def changes_instance(resource_id: str, wait: int) -> str:
@@ -145,6 +171,11 @@ def follow_instance(of_run: str, resumes: int = 0) -> str:
             second one of the same id would not begin.
     """
     return f"poll-{of_run}-{resumes}" if resumes else f"poll-{of_run}"
+
+
+def part_instance(of_run: str, resumes: int = 0) -> str:
+    """Return the sub-orchestration instance of a run that is a part of another one; see follow_instance."""
+    return f"part-{of_run}-{resumes}" if resumes else f"part-{of_run}"
 
 
 def _tail(because: str) -> str:

@@ -11,6 +11,7 @@ from shared.core.access import Access, BackupStorage
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
 from shared.core.plan import Plan
+from shared.core.reports import GatewayProbe
 from shared.core.response import Response
 from shared.core.runs import OpenMark, RunRecord
 from shared.core.services import ServiceRef, ServiceState
@@ -252,13 +253,17 @@ class Ports(Protocol):
     def runs(self) -> Runs: ...
 
     def take_inventory(
-        self, service: ServiceRef, so_far: UnfinishedInventory | None = None
+        self, service: ServiceRef, so_far: UnfinishedInventory | None = None, *, piece_s: int | None = None
     ) -> Inventory | UnfinishedInventory:
         """
-        List what a service holds, for some minutes, and go on from what was read before.
+        List what a service holds, for `piece_s` seconds or some minutes, and go on from what was read before.
 
         Lists that cannot be read are named in it. Raises TemporaryError while others have the turn.
         """
+        ...
+
+    def probe_gateway(self, url: str) -> GatewayProbe:
+        """Ask the gateway at a URL for its status, without a token. Never raises."""
         ...
 
     def key_fault(self, access: Access) -> str:

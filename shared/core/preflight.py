@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from shared.core import preflight_service as service
 from shared.core import preflight_storage as storage
+from shared.core import shell_lines
 from shared.core.lro import Fault
 from shared.core.preflight_facts import Check, Facts, Finding, NotCheckedError, Verdict
 
@@ -137,8 +138,8 @@ def _check(row: _Row, facts: Facts) -> Check:
     try:
         found = row.judge(facts)
     except NotCheckedError as err:
-        command = f'az role assignment create --assignee "$APP_CLIENT_ID" --role Reader --scope {err.scope}'
-        found = Finding(verdict=Verdict.NOT_CHECKED, cause=str(err), command=command if err.scope else "")
+        command = shell_lines.give("Reader", err.scope) if err.scope else ""
+        found = Finding(verdict=Verdict.NOT_CHECKED, cause=str(err), command=command)
     except (TypeError, KeyError, AttributeError, ValueError):
         # a resource of an unknown shape must neither pass for a good one nor hide the other checks
         found = Finding(verdict=Verdict.NOT_CHECKED, cause="what was read is not of the documented shape")

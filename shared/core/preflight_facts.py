@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from shared.core import names
 from shared.core.access import BackupStorage
 from shared.core.documents import Value
 from shared.core.services import ServiceRef
@@ -98,6 +99,21 @@ class Facts:
     has_container: bool | Unseen
     key_fault: str = ""
     """What is wrong with the setting that holds the account key, where one is used."""
+
+    @property
+    def plan_name(self) -> str:
+        """Whose entry in the plan is meant: of a safety backup, that of the service that is restored."""
+        return names.secured_service(self.service) or self.service
+
+    @property
+    def place(self) -> str:
+        """Where the plan says how the service reaches the account."""
+        secured = names.secured_service(self.service)
+        return (
+            f"the target's entry (standby or drillTarget) of {secured}"
+            if secured
+            else f"storage of {self.service}"
+        )
 
 
 def seen(fact: _T | Unseen) -> _T:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from shared.core import guards, names, rights
+from shared.core import guards, names, rights, shell_lines
 from shared.core.access import BackupStorage
 from shared.core.errors import ProtocolError
 from shared.core.guards import Refusal
@@ -54,7 +54,7 @@ def has_backup(facts: Facts) -> Finding:
 def is_where_planned(facts: Facts) -> Finding:
     """The region is the plan's."""
     state = _state(facts)
-    command = f'edit {SETTING}: "region": "{state.region}" for {facts.service}'
+    command = f'edit {SETTING}: "region": "{state.region}" for {facts.plan_name}'
     return _guarded(
         guards.region_refusals(state, facts.expected), f"the service is in {state.region}", command
     )
@@ -72,7 +72,7 @@ def takes_api_version(facts: Facts) -> Finding:
 def is_usable(facts: Facts) -> Finding:
     """The provisioning state is one from which a backup can start."""
     state = _state(facts)
-    command = f"az resource show --ids {facts.expected.resource_id} --query properties.provisioningState"
+    command = shell_lines.show(facts.expected, "properties.provisioningState")
     refusals = guards.state_refusals(state)
     if state.is_in_transition and not refusals:
         cause = f"the service's provisioning state is {state.provisioning_state}: a backup waits for its end"
@@ -114,7 +114,7 @@ def is_not_read_only(facts: Facts) -> Finding:
         return ok("no read-only lock")
     ids = [str(lock["id"]) for lock in found]
     cause = f"a read-only lock stops every POST to the service: {_some(ids)}"
-    return refusal(cause, "az lock delete --ids " + " ".join(ids[:SHOWN_MAX]))
+    return refusal(cause, "az lock delete --ids " + " ".join(map(shell_lines.argument, ids[:SHOWN_MAX])))
 
 
 def has_valid_names(facts: Facts) -> Finding:
@@ -126,10 +126,10 @@ def has_valid_names(facts: Facts) -> Finding:
         cause = (
             f"{storage.account}/{storage.container} are not the names of a storage account and a container"
         )
-        return refusal(cause, f"edit {SETTING}: storage of {facts.service}")
+        return refusal(cause, f"edit {SETTING}: {facts.place}")
     if not names.is_own_backup(blob) or len(blob) > NAME_LENGTH_MAX:
         cause = f"{blob[:60]} is not a name that this app gives to a backup"
-        return refusal(cause, f'edit {SETTING}: "name" of {facts.service}')
+        return refusal(cause, f'edit {SETTING}: "name" of {facts.plan_name}')
     return ok(f"{storage.container}/{blob}")
 
 
@@ -151,14 +151,11 @@ def _may(facts: Facts, action: str, effect: str) -> Finding:
 
 
 def _give(facts: Facts, role: str) -> str:
-    return (
-        f'az role assignment create --assignee "$APP_CLIENT_ID" --role "{role}"'
-        f" --scope {facts.expected.resource_id}"
-    )
+    return shell_lines.give(role, facts.expected.resource_id)
 
 
 def _pause(facts: Facts, reason: str) -> str:
-    return f'edit {SETTING}: "paused": {{"reason": "{reason}"}} for {facts.service}'
+    return f'edit {SETTING}: "paused": {{"reason": "{reason}"}} for {facts.plan_name}'
 
 
 def _some(found: list[str]) -> str:

@@ -25,8 +25,11 @@ from shared.core.preflight_facts import (
     warning,
 )
 from shared.core.services import canonical_region
+from shared.core.shell_lines import argument, give
 
 _KINDS_WITH_EVENTS = frozenset({"StorageV2", "BlobStorage", "BlockBlobStorage"})
+_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+_BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 _SYSTEM_ACCESS = '"access": {"type": "SystemAssignedManagedIdentity"}'
 
 
@@ -38,8 +41,8 @@ def has_container(facts: Facts) -> Finding:
     if facts.storage.create_container:
         return ok(f"{where} is missing, and is made before the backup, without public access")
     command = (
-        f"az storage container create --account-name {facts.storage.account}"
-        f" --name {facts.storage.container} --public-access off --auth-mode login"
+        f"az storage container create --account-name {argument(facts.storage.account)}"
+        f" --name {argument(facts.storage.container)} --public-access off --auth-mode login"
     )
     return refusal(f"{where} does not exist", command)
 
@@ -54,13 +57,10 @@ def may_read_blobs(facts: Facts) -> Finding:
     scope = account_id(facts) or f"<id of the storage account {facts.storage.account}>"
     cause = f"the backup could not be read afterwards: {found.reason}"
     if found.code == "AuthorizationFailure":  # what storage says to a network that it does not let in
-        command = f"az storage account network-rule add --ids {scope} --subnet <id of this app's subnet>"
+        subnet = argument("<id of the subnet of this app>")
+        command = f"az storage account network-rule add --ids {argument(scope)} --subnet {subnet}"
         return refusal(f"{cause}; or the account's firewall stops this app", command)
-    command = (
-        'az role assignment create --assignee "$APP_CLIENT_ID" --role "Storage Blob Data Contributor"'
-        f" --scope {scope}"
-    )
-    return refusal(cause, command)
+    return refusal(cause, give("Storage Blob Data Contributor", scope))
 
 
 def raises_events(facts: Facts) -> Finding:
@@ -69,16 +69,16 @@ def raises_events(facts: Facts) -> Finding:
     if kind in _KINDS_WITH_EVENTS:
         return ok(f"kind {kind}")
     if kind == "FileStorage":
-        command = f"edit {SETTING}: an account of kind StorageV2 in storage of {facts.service}"
+        command = f"edit {SETTING}: an account of kind StorageV2 in {facts.place}"
         return refusal("the account is of kind FileStorage, which holds no blobs", command)
     if kind != "Storage":
-        command = f"az storage account show --ids {account_id(facts)} --query kind"
+        command = f"az storage account show --ids {_account(facts)} --query kind"
         return warning(f"the account is of kind {kind}, of which this app knows nothing", command)
     cause = (
         "the account is of the old kind Storage (general purpose v1), which raises no BlobCreated events: "
         "if the records lie there too, nothing is replicated"
     )
-    command = f"az storage account update --ids {account_id(facts)} --set kind=StorageV2 --access-tier Hot"
+    command = f"az storage account update --ids {_account(facts)} --set kind=StorageV2 --access-tier Hot"
     return warning(cause, command)
 
 
@@ -90,8 +90,8 @@ def has_key(facts: Facts) -> Finding:
     if not facts.key_fault:
         return ok(f"the setting {access.key_setting} is there")
     command = (
-        "az functionapp config appsettings set --name <this app> --resource-group <its group>"
-        f' --settings "{access.key_setting}=@Microsoft.KeyVault(SecretUri=<uri of the secret>)"'
+        "az functionapp config appsettings set --name '<this app>' --resource-group '<its group>' --settings "
+        + argument(f"{access.key_setting}=@Microsoft.KeyVault(SecretUri=<uri of the secret>)")
     )
     return refusal(f"the setting {access.key_setting} {facts.key_fault}", command)
 
@@ -113,7 +113,7 @@ def has_no_cors(facts: Facts) -> Finding:
     if not rules:
         return ok("no CORS rules")
     cause = f"the blob service has {len(rules)} CORS rules, which a backup does not bear"
-    command = f"az storage cors clear --services b --account-name {facts.storage.account}"
+    command = f"az storage cors clear --services b --account-name {argument(facts.storage.account)}"
     # with the key a rule has broken backups; the same users report that an identity cured it
     return (refusal if isinstance(facts.storage.access, AccessKeyAccess) else warning)(cause, command)
 
@@ -152,7 +152,7 @@ def lets_service_in(facts: Facts) -> Finding:
 def _system_assigned(facts: Facts, bypass: str, doors: list[str]) -> Finding:
     if "AzureServices" in bypass:
         return ok("the firewall lets trusted Azure services in")
-    command = f"az storage account update --ids {account_id(facts)} --bypass AzureServices"
+    command = f"az storage account update --ids {_account(facts)} --bypass AzureServices"
     if doors:
         cause = f"the firewall does not let trusted Azure services in, but has {', '.join(doors)}: "
         return warning(cause + "whether the service comes through, nobody can read from here", command)
@@ -169,8 +169,8 @@ def _access_key(facts: Facts, account_region: str, doors: list[str]) -> Finding:
             f"the account has a firewall with {', '.join(passable)}: with a key, the control-plane addresses "
         )
         command = (
-            f"az storage account network-rule add --ids {account_id(facts)}"
-            " --ip-address <control-plane address of API Management>"
+            f"az storage account network-rule add --ids {_account(facts)}"
+            " --ip-address '<control-plane address of API Management>'"
         )
         return warning(f"{cause}of API Management in {facts.expected.region} must be among them", command)
     if is_near:
@@ -206,6 +206,15 @@ def has_identity(facts: Facts) -> Finding:
 
 def may_write_blobs(facts: Facts) -> Finding:
     """The service's identity may write the blob."""
+    return _holds(facts, rights.BLOB_WRITERS, "write", rights.BLOB_WRITERS[_CONTRIBUTOR])
+
+
+def may_read_as_service(facts: Facts) -> Finding:
+    """The service's identity may read the blob, which is enough for a restore."""
+    return _holds(facts, rights.BLOB_READERS, "read", rights.BLOB_READERS[_BLOB_READER])
+
+
+def _holds(facts: Facts, wanted_roles: Mapping[str, str], what: str, wanted: str) -> Finding:
     access = facts.storage.access
     if isinstance(access, AccessKeyAccess):
         return ok("the plan uses the account key")
@@ -221,21 +230,20 @@ def may_write_blobs(facts: Facts) -> Finding:
         for assignment in seen(facts.role_assignments)
         if rights.covers(str(properties(assignment)["scope"]), container)
     ]
-    writing = [one for one in held if rights.role_id(one) in rights.BLOB_WRITERS]
-    wanted = rights.BLOB_WRITERS["ba92f5b4-2d11-453d-a403-e96b0029c9fe"]
+    holding = [one for one in held if rights.role_id(one) in wanted_roles]
     command = (
-        f"az role assignment create --assignee-object-id {principal} --assignee-principal-type"
-        f' ServicePrincipal --role "{wanted}" --scope {account}'
+        f"az role assignment create --assignee-object-id {argument(principal)} --assignee-principal-type"
+        f' ServicePrincipal --role "{wanted}" --scope {argument(account)}'
     )
-    if any(not properties(one).get("condition") for one in writing):
-        return ok(f"identity {principal} may write blobs")
-    if writing:
-        return warning(f"identity {principal} may write blobs only under a condition", command)
+    if any(not properties(one).get("condition") for one in holding):
+        return ok(f"identity {principal} may {what} blobs")
+    if holding:
+        return warning(f"identity {principal} may {what} blobs only under a condition", command)
     others = [role for role in map(rights.role_id, held) if role not in rights.NO_BLOB_WRITERS]
     if others:
         cause = f"identity {principal} has no role for blobs that this app knows; it has role {others[0]}"
         return warning(cause, command)
-    return refusal(f"identity {principal} has no right to write blobs in {facts.storage.account}", command)
+    return refusal(f"identity {principal} has no right to {what} blobs in {facts.storage.account}", command)
 
 
 def principal_of(
@@ -260,18 +268,23 @@ def account_id(facts: Facts) -> str | None:
     return str(found) if found else facts.storage.resource_id
 
 
+def _account(facts: Facts) -> str:
+    """Return the account's id for a shell, or what to put there."""
+    return argument(account_id(facts) or f"<id of the storage account {facts.storage.account}>")
+
+
 def _identity(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     return resource.get("identity") or {}
 
 
 def _use_identity(facts: Facts) -> str:
-    return f"edit {SETTING}: {_SYSTEM_ACCESS} in storage of {facts.service}"
+    return f"edit {SETTING}: {_SYSTEM_ACCESS} in {facts.place}"
 
 
 def _show_rules(facts: Facts) -> str:
-    return f"az storage account show --ids {account_id(facts)} --query networkRuleSet"
+    return f"az storage account show --ids {_account(facts)} --query networkRuleSet"
 
 
 def _patch(facts: Facts, body: str) -> str:
     url = f"{facts.expected.resource_id}?api-version={facts.api_version}"
-    return f"az rest --method patch --url '{url}' --body '{body}'"
+    return f"az rest --method patch --url {argument(url)} --body {argument(body)}"

@@ -50,6 +50,18 @@ class ReplicationState(Document):
     """Restore points of which there are copies in this region."""
     not_copied: tuple[str, ...] = ()
     """Usable points of which there is no copy yet, with the reason, newest first."""
+    copy_again_at: Utc | None = None
+    """Before this no copy is tried, because the other region did not answer; None: nothing is in the way."""
+    seen: str | None = None
+    """Name of the primary's newest record when it was looked, whether it could be read or not."""
+    again_at: Utc | None = None
+    """When to look again although nothing new has come; None: only then."""
+    primary_fault: str = ""
+    """Why the primary's records could not be read, as among the reasons; empty: they could."""
+
+    def cannot_see(self, fault: str) -> ReplicationState:
+        """Return the same with the reason that the primary's records cannot be read; its word stays."""
+        return self.model_copy(update={"reasons": (fault, *self.reasons), "primary_fault": fault})
 
 
 class Approval(Document):
@@ -59,6 +71,35 @@ class Approval(Document):
     name: str
     reason: str
     approved_at: Utc
+
+
+class ReplicationStop(Document):
+    """An operator wants nothing restored by replication; it holds until it is taken back."""
+
+    service: str
+    reason: str
+    stopped_at: Utc
+
+
+def stopped_because(service: str, reason: str) -> str:
+    """Return in a sentence that replication is stopped, and how it goes on."""
+    call = f"DELETE /api/services/{service}/replication-stop lets it go on"
+    return f"replication is stopped by hand: {reason}; {call}"
+
+
+def needs_look(state: ReplicationState | None, newest: str | None, now: dt.datetime) -> bool:
+    """
+    Tell whether there may be something to do for a standby, as cheaply as that can be told.
+
+    Args:
+        state: what was said last; None: nothing yet.
+        newest: name of the primary's newest record; None: there is none.
+        now: aware UTC.
+    """
+    if state is None:
+        return newest is not None
+    is_due = state.again_at is not None and state.again_at <= now
+    return is_due or bool(state.primary_fault) or newest != state.seen
 
 
 class Standing(Value):

@@ -28,6 +28,8 @@ class BackupRequest(Document):
     requested_at: Utc
     deadline_at: Utc
     intervals: Intervals = Intervals()
+    part_of: str | None = None
+    """Id of the restore that has it done first; None for a backup of its own."""
 
     @property
     def function(self) -> str:
@@ -47,6 +49,7 @@ class BackupRequest(Document):
             service=self.service,
             subject=self.source,
             instance_id=names.service_instance(self.source.resource_id),
+            part_of=self.part_of,
             trigger=self.trigger,
             requested_at=self.requested_at,
             phase_at=self.requested_at,
@@ -67,6 +70,8 @@ class RestoreRequest(Document):
     """Whether the caller knows that the target is the service that the backup was taken from."""
     despite_traffic: bool = False
     """Whether the caller knows that the target carries traffic, or may."""
+    traffic_may_be_uncounted: bool = False
+    """Whether the plan wants the standby replicated although nobody can count its calls."""
     safety_backup: bool = False
     """Whether a target with content is backed up first."""
     rto_s: int | None = None

@@ -10,14 +10,15 @@ Rules of the file:
    like any other.
 5. The floor counts usable points, and after them those that only validityDays lets expire: Azure would
    still restore them.
-6. Where most of the blobs are not in their lists none dies: a container was emptied or made anew.
+6. While a point of the service is being restored none dies, and that one until its run has its final word.
+7. Where most of the blobs are not in their lists none dies: a container was emptied or made anew.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.core import names
@@ -26,6 +27,7 @@ from shared.core.errors import cut
 from shared.core.plan import ProtectedService, Retention
 from shared.core.reports import Replica
 from shared.core.restore_points import VALIDITY, RestorePoint
+from shared.core.standby_rules import Say, of_standby
 
 REASON_LENGTH_MAX = 200
 FAULTS_SHOWN_MAX = 3
@@ -84,15 +86,18 @@ class Catalog:
     What is known of one service's restore points.
 
     `holds` maps names of points to the reason; `restoring` names of points to the run that restores them,
-    None if that could not be told. `replicas` is None if they could not be read; a service without a
-    standby has none. `missing` names points whose blob is not there. `faults` says what of the records
-    could not be read, `doubts` why something is None.
+    None if that could not be told; `at_work` is the run of a restore that has not ended. `replicas` is
+    None if they could not be read; a service without a standby has none. `copies` names points that were
+    copied into the standby's region, None if that could not be told. `missing` names points whose blob
+    is not there. `faults` says what of the records could not be read, `doubts` why something is None.
     """
 
     points: Sequence[RestorePoint]
     holds: Mapping[str, str] = field(default_factory=dict)
     replicas: Sequence[Replica] | None = ()
     restoring: Mapping[str, str] | None = field(default_factory=dict)
+    at_work: str = ""
+    copies: Collection[str] | None = ()
     missing: frozenset[str] = frozenset()
     faults: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -104,9 +109,8 @@ class Catalog:
             return ""
         shown = "; ".join(cut(fault) for fault in self.faults[:FAULTS_SHOWN_MAX])
         more = len(self.faults) - FAULTS_SHOWN_MAX
-        return f"the catalogue could not be read in full: {shown}" + (
-            f"; and {more} more" if more > 0 else ""
-        )
+        rest = f"; and {more} more" if more > 0 else ""
+        return f"the catalogue could not be read in full: {shown}{rest}"
 
 
 def plan_prune(service: ProtectedService, catalog: Catalog, now: dt.datetime) -> PrunePlan:
@@ -160,14 +164,6 @@ def why_mostly_missing(service: ProtectedService, catalog: Catalog) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Say:
-    """What one rule says of one point."""
-
-    keeps: bool
-    text: str
-
-
 class _Bench:
     """All that the rules look at, for one service at one time."""
 
@@ -181,7 +177,6 @@ class _Bench:
         self._newer_than = {name: newer for newer, name in enumerate(usable)}
         """How many usable points are newer, for each usable point, the newest first."""
         self._lapsed = [point.name for point in own if self._is_lapsed(point)]
-        self._held_back = self._newest_replica()
 
     @property
     def nothing_dies_because(self) -> str:
@@ -211,7 +206,7 @@ class _Bench:
         """Return every point as it stays without rules, oldest first; a hold shows all the same."""
         return tuple(self.kept(point, (self._hold(point),)) for point in self.points)
 
-    def kept(self, point: RestorePoint, says: Sequence[_Say]) -> Judged:
+    def kept(self, point: RestorePoint, says: Sequence[Say]) -> Judged:
         """Return a point that stays, with the reasons that keep it."""
         reasons = tuple(say.text for say in says if say.keeps)
         if self.nothing_dies_because:
@@ -228,7 +223,7 @@ class _Bench:
             reasons=reasons,
         )
 
-    def _hold_the_floor(self, rules: Retention, said: dict[str, list[_Say]], kept: set[str]) -> None:
+    def _hold_the_floor(self, rules: Retention, said: dict[str, list[Say]], kept: set[str]) -> None:
         """Bring back the newest dying points while fewer than keepAtLeast are left, usable ones first."""
         left = 0
         for names_of_a_kind, kind in ((list(self._newer_than), "usable"), (self._lapsed, "restorable")):
@@ -240,78 +235,65 @@ class _Bench:
                     kept.add(name)
                     left += 1
                     text = f"fewer than {rules.keep_at_least} {kind} points would be left (keepAtLeast)"
-                    said[name].append(_Say(True, text))
+                    said[name].append(Say(True, text))
         for name, says in said.items():
             if name not in kept:
                 text = f"{left} restorable points are left without it, keepAtLeast is {rules.keep_at_least}"
-                says.append(_Say(False, text))
+                says.append(Say(False, text))
 
     def _is_lapsed(self, point: RestorePoint) -> bool:
         """Whether only the plan's validityDays makes a point unusable: Azure would restore it."""
         is_there = point.name not in self._catalog.missing
         return is_there and point.is_expired(self._now) and self._now < point.started_at + VALIDITY
 
-    def _ask(self, point: RestorePoint, rules: Retention) -> list[_Say]:
+    def _ask(self, point: RestorePoint, rules: Retention) -> list[Say]:
         says = [self._place(point), self._last(point, rules), self._age(point, rules), self._hold(point)]
         if self._service.standby is not None:
-            says.append(self._replication(point))
+            says += of_standby(
+                point,
+                self._service.standby,
+                is_usable=point.name in self._newer_than,
+                replicas=self._catalog.replicas,
+                copies=self._catalog.copies,
+            )
         return [*says, self._restore(point)]
 
-    def _place(self, point: RestorePoint) -> _Say:
+    def _place(self, point: RestorePoint) -> Say:
         if not is_ours(point, self._service):
-            return _Say(True, "its record is not of the service that the plan names, so it is not touched")
+            return Say(True, "its record is not of the service that the plan names, so it is not touched")
         if self._newer_than.get(point.name) == 0:
-            return _Say(True, "it is the newest usable point")
+            return Say(True, "it is the newest usable point")
         if point.name in self._newer_than:
-            return _Say(False, "a newer usable point is there")
+            return Say(False, "a newer usable point is there")
         if point.is_expired(self._now):
-            return _Say(False, f"it expired on {point.expires_at:%Y-%m-%d %H:%M} UTC")
-        return _Say(False, "its blob is not there")
+            return Say(False, f"it expired on {point.expires_at:%Y-%m-%d %H:%M} UTC")
+        return Say(False, "its blob is not there")
 
-    def _last(self, point: RestorePoint, rules: Retention) -> _Say:
+    def _last(self, point: RestorePoint, rules: Retention) -> Say:
         newer = self._newer_than.get(point.name)
         if newer is None:
-            return _Say(False, "it is not usable, so keepLast does not count it")
+            return Say(False, "it is not usable, so keepLast does not count it")
         if newer < rules.keep_last:
-            return _Say(True, f"it is one of the newest {rules.keep_last} usable points (keepLast)")
-        return _Say(False, f"{newer} usable points are newer, keepLast is {rules.keep_last}")
+            return Say(True, f"it is one of the newest {rules.keep_last} usable points (keepLast)")
+        return Say(False, f"{newer} usable points are newer, keepLast is {rules.keep_last}")
 
-    def _age(self, point: RestorePoint, rules: Retention) -> _Say:
+    def _age(self, point: RestorePoint, rules: Retention) -> Say:
         age = self._now - point.started_at
         days = age / dt.timedelta(days=1)
         if age < dt.timedelta(days=rules.keep_within_days):
-            return _Say(True, f"it is {days:.1f} days old, keepWithinDays is {rules.keep_within_days}")
-        return _Say(False, f"it is {days:.1f} days old, keepWithinDays is {rules.keep_within_days}")
+            return Say(True, f"it is {days:.1f} days old, keepWithinDays is {rules.keep_within_days}")
+        return Say(False, f"it is {days:.1f} days old, keepWithinDays is {rules.keep_within_days}")
 
-    def _hold(self, point: RestorePoint) -> _Say:
+    def _hold(self, point: RestorePoint) -> Say:
         reason = self._catalog.holds.get(point.name)
-        return _Say(False, "it is not held") if reason is None else _Say(True, f"it is held: {reason}")
+        return Say(False, "it is not held") if reason is None else Say(True, f"it is held: {reason}")
 
-    def _replication(self, point: RestorePoint) -> _Say:
-        if self._catalog.replicas is None:
-            return _Say(True, "what the standby holds could not be read")
-        if point.name not in self._newer_than:
-            return _Say(False, "it is not usable, so no standby waits for it")
-        if self._held_back is None:
-            return _Say(True, "the standby holds no point yet")
-        if point.started_at > self._held_back:
-            return _Say(True, "the standby holds an older point only")
-        return _Say(False, "the standby holds this point, or a newer one")
-
-    def _restore(self, point: RestorePoint) -> _Say:
+    def _restore(self, point: RestorePoint) -> Say:
         if self._catalog.restoring is None:
-            return _Say(True, "which restores are under way could not be told")
+            return Say(True, "which restores are under way could not be told")
         run_id = self._catalog.restoring.get(point.name)
         if run_id is not None:
-            return _Say(True, f"run {run_id}, which has no final word yet, restores it")
-        return _Say(False, "no run restores it")
-
-    def _newest_replica(self) -> dt.datetime | None:
-        """Return when the newest point started that the standby holds; a former standby's do not count."""
-        standby = self._service.standby
-        if standby is None:
-            return None
-        replicas = self._catalog.replicas or ()
-        return max(
-            (one.point_started_at for one in replicas if one.target.is_same_as(standby.ref)), default=None
-        )
+            return Say(True, f"run {run_id}, which has no final word yet, restores it")
+        if self._catalog.at_work:
+            return Say(True, f"run {self._catalog.at_work} is restoring another point of the service")
+        return Say(False, "no run restores a point of the service")

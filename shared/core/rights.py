@@ -12,6 +12,12 @@ BLOB_WRITERS = {
 }
 """Built-in roles that may write blobs. See docs/azure-facts.md, "Permissions"."""
 
+BLOB_READERS = {
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
+    **BLOB_WRITERS,
+}
+"""Built-in roles that may read blobs."""
+
 NO_BLOB_WRITERS = {
     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
     "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from shared.core.documents import Document, Utc, Value
 from shared.core.lro import Fault, Operation
+from shared.core.preflight_facts import Check
 from shared.core.services import ServiceRef
 
 RunKind = Literal["backup", "restore", "replicate", "drill"]
@@ -94,6 +95,8 @@ class RunRecord(Document):
     subject: ServiceRef
     """The service that the operation runs on: the source of a backup, the target of a restore."""
     instance_id: str
+    part_of: str | None = None
+    """Id of the run that has this one done first, in its own orchestration; None for a run of its own."""
     trigger: Literal["timer", "http", "event"]
     phase: RunPhase = RunPhase.REQUESTED
     requested_at: Utc
@@ -105,7 +108,9 @@ class RunRecord(Document):
     first_posted_at: Utc | None = None
     """When the first of them was: whatever the operation captured is not older than that."""
     transition_seen_at: Utc | None = None
-    """When the target of a restore whose answer was lost was seen at work: perhaps by its POST."""
+    """When the target of a restore without a verdict was seen at work after its POST: perhaps by it."""
+    guards: tuple[Check, ...] = ()
+    """What the guards of a restore said right before its last POST."""
     operation: Operation | None = None
     polls: int = 0
     restore_point: str | None = None
@@ -154,6 +159,8 @@ class RunEnd(Document):
     polls: int = 0
     operation: Operation | None = None
     """What was followed last, if anything was: its URL may have moved since the POST."""
+    running_at: Utc | None = None
+    """When it was last seen at work, if it was."""
     restore_point: str | None = None
     warnings: tuple[str, ...] = ()
     changed_while_running: bool = False

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Sequence
 
 from shared.core.documents import Value
 from shared.core.intervals import Intervals
 from shared.core.lro import Fault, Submission, SubmissionState
+from shared.core.preflight_facts import Check
 from shared.core.runs import Outcome, RunPhase, RunRecord, advance
 from shared.core.steps import StepResult, done, end, retry
 
@@ -24,6 +26,10 @@ DENIED_HINT = (
 )
 POSTS_MAX = 3
 """So many POSTs without any trace, and a human should look."""
+
+GUARDS_MAX = 60
+GUARD_LENGTH_MAX = 600
+"""What a run record keeps of the guards: more of them than there are, and letters of each text."""
 
 
 class Evidence(Value):
@@ -45,14 +51,15 @@ class Weighed(enum.StrEnum):
     GIVE_UP = "giveUp"
     """No trace after several POSTs."""
     UNPROVEN = "unproven"
-    """It left no effect that is there now, but another POST could undo what was changed since."""
+    """Nothing shows that it took effect, and another POST could undo what was changed since."""
 
 
 def weigh(run: RunRecord, evidence: Evidence, now: dt.datetime, intervals: Intervals) -> Weighed:
     """Decide what a run with a POST of unknown fate does next."""
     if evidence.in_transition or evidence.effect_seen is None:
         return Weighed.WAIT
-    if evidence.effect_seen:
+    if evidence.effect_seen and (run.kind == "backup" or run.transition_seen_at is not None):
+        # a blob of this name is this run's; a target that equals the point may have done so before
         return Weighed.SETTLED
     if run.posted_at is not None and now - run.posted_at < dt.timedelta(seconds=intervals.evidence_grace_s):
         return Weighed.WAIT
@@ -61,14 +68,14 @@ def weigh(run: RunRecord, evidence: Evidence, now: dt.datetime, intervals: Inter
     return Weighed.GIVE_UP if run.posts >= POSTS_MAX else Weighed.POST
 
 
-def needs_note(run: RunRecord, evidence: Evidence) -> bool:
-    """Tell whether it has to be written down that the target of a restore was seen at work."""
-    return run.kind != "backup" and evidence.in_transition and run.transition_seen_at is None
+def needs_note(run: RunRecord, is_in_transition: bool) -> bool:
+    """Tell whether it has to be written down that the target of a restore that was sent is at work."""
+    return run.kind != "backup" and run.is_under_way and is_in_transition and run.transition_seen_at is None
 
 
 def _may_repeat(run: RunRecord, now: dt.datetime, intervals: Intervals) -> bool:
     """
-    Tell whether a restore's POST that has no effect to be seen may be sent once more.
+    Tell whether a restore's POST of which nothing shows that it took effect may be sent once more.
 
     A target that was at work since may have been restored, and then changed by people. Who looks late
     cannot know: a run that was taken up again has looked at nothing meanwhile.
@@ -79,8 +86,16 @@ def _may_repeat(run: RunRecord, now: dt.datetime, intervals: Intervals) -> bool:
     return now - run.posted_at <= dt.timedelta(seconds=within_s)
 
 
-def intend(run: RunRecord, now: dt.datetime) -> RunRecord:
-    """Return the run as written just before the POST is sent."""
+def word_on_record(run: RunRecord) -> StepResult | None:
+    """Return the end of a step whose run has ended already: nothing is done for it any more."""
+    if run.phase is not RunPhase.ENDED:
+        return None
+    fault = run.fault or Fault(code="RunEnded", message="the run had ended before anything was sent")
+    return end(run.outcome or Outcome.OUTCOME_UNKNOWN, fault)
+
+
+def intend(run: RunRecord, now: dt.datetime, guards: Sequence[Check] = ()) -> RunRecord:
+    """Return the run as written just before the POST is sent, with what the guards said right before it."""
     first_posted_at = run.first_posted_at or run.posted_at or now
     return advance(
         run,
@@ -89,7 +104,16 @@ def intend(run: RunRecord, now: dt.datetime) -> RunRecord:
         posted_at=now,
         first_posted_at=first_posted_at,
         posts=run.posts + 1,
+        guards=tuple(map(_in_bounds, guards[:GUARDS_MAX])),
     )
+
+
+def _in_bounds(check: Check) -> Check:
+    return check.model_copy(update={"cause": _cut(check.cause), "command": _cut(check.command)})
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= GUARD_LENGTH_MAX else text[: GUARD_LENGTH_MAX - 1] + "…"
 
 
 def withdraw(run: RunRecord, now: dt.datetime) -> RunRecord:

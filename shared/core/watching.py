@@ -6,6 +6,7 @@ Rules of the file:
 2. A run is taken up again only where that can cause nothing that comes as a surprise: reading how an
    operation ended always can be done late, a POST of a restore cannot.
 3. A run that ended without proof is looked at again until there is proof, or nobody can expect any.
+4. A part of another run is left to that one while it has no word, and is not begun after it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,13 @@ class Care(enum.StrEnum):
 
 
 def care_for(
-    run: RunRecord, seen_at: dt.datetime | None, *, is_driven: bool, now: dt.datetime, intervals: Intervals
+    run: RunRecord,
+    seen_at: dt.datetime | None,
+    *,
+    is_driven: bool,
+    now: dt.datetime,
+    intervals: Intervals,
+    whole: RunRecord | None = None,
 ) -> Care:
     """
     Decide what is done for an open run.
@@ -54,6 +61,7 @@ def care_for(
         is_driven: whether an orchestration works on this very run now.
         now: aware UTC.
         intervals: how long to wait for what.
+        whole: the run that this one is a part of; None if it is none, or if that one is gone.
     """
     if run.is_proven:
         return Care.CLOSE
@@ -62,7 +70,8 @@ def care_for(
     idle = now - max(run.phase_at, seen_at or run.phase_at)
     if run.phase is RunPhase.ENDED:
         return _after_its_end(run, idle, now, intervals)
-    if idle <= dt.timedelta(seconds=intervals.abandoned_s):
+    is_left_to_it = whole is not None and whole.phase is not RunPhase.ENDED
+    if is_left_to_it or idle <= dt.timedelta(seconds=intervals.abandoned_s):
         return Care.LEAVE
     wish = wish_of(run)
     if wish is None:
@@ -124,4 +133,4 @@ def _is_late(
 ) -> bool:
     """Tell whether a POST of this run would come too late."""
     is_stale = run.kind != "backup" and idle > dt.timedelta(seconds=intervals.stale_restore_s)
-    return is_stale or now >= wish.deadline_at
+    return is_stale or run.part_of is not None or now >= wish.deadline_at

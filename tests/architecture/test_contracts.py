@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("shared", "backup_timer", "backup_http", "restore_http", "poll_status", "replicate_event",
-            "change_event", "operate_http", "run_control", "usage_timer", "catalog_keeping", "simulator",
-            "devhost")  # fmt: skip
+            "change_event", "operate_http", "run_control", "usage_timer", "drill_timer", "catalog_keeping",
+            "simulator", "devhost")  # fmt: skip
 
 
 def lint(folder: Path) -> tuple[int, str]:

@@ -18,6 +18,7 @@ APP = (
     "operate_http",
     "run_control",
     "usage_timer",
+    "drill_timer",
     "catalog_keeping",
 )
 TOOLS = ("simulator", "devhost", "demo", "tools")
@@ -78,7 +79,7 @@ def test_orchestrators_ask_nothing_that_changes_between_replays() -> None:
 
     found = {str(path): sorted(names_used(tree) & NONDETERMINISTIC) for path, tree in plans}
 
-    assert len(plans) == 10
+    assert len(plans) == 11
     assert {path: names for path, names in found.items() if names} == {}
 
 

@@ -54,7 +54,7 @@ def test_instance_ids_are_legal_for_durable(service: str, at: dt.datetime, text:
         run_id,
         names.service_instance(text),
         names.night_instance(names.night_id(at, because=text)),
-        names.replication_instance(text, text),
+        names.replication_instance(text),
         names.follow_instance(run_id),
         names.follow_instance(run_id, 9),
     ]

@@ -241,6 +241,26 @@ def test_a_point_that_is_being_restored_stays():
     assert "run-7" in reasons(plan, old)
 
 
+def test_nothing_goes_while_another_point_is_being_restored():
+    """The points of a service are left alone as long as one of them is being restored."""
+    new, old = points(0, 90)
+    catalog = Catalog(points=(new, old), restoring={new.name: "run-7"}, at_work="run-7")
+
+    plan = plan_prune(protected(), catalog, NOW)
+
+    assert dying(plan) == []
+    assert "run run-7 is restoring another point" in reasons(plan, old)
+
+
+def test_a_restore_that_ended_without_proof_keeps_its_own_point_only():
+    """It is not known to be at work, and a lasting want of proof must not fill the account."""
+    new, old, older = points(0, 80, 90)
+
+    plan = plan_prune(protected(), Catalog(points=(new, old, older), restoring={old.name: "run-7"}), NOW)
+
+    assert dying(plan) == [older.name]
+
+
 def test_nothing_goes_while_restores_cannot_be_told():
     """It is not known which point somebody needs at this moment."""
     assert dying(plan_prune(protected(), Catalog(points=points(0, 1, 90), restoring=None), NOW)) == []
@@ -333,6 +353,7 @@ def catalogues(draw):
         holds=dict.fromkeys(draw(some), "kept"),
         replicas=draw(st.sampled_from([known, known, known, None])) if has_standby else (),
         restoring=draw(st.sampled_from([dict.fromkeys(draw(some), "run"), {}, {}, None])),
+        at_work=draw(st.sampled_from(["", "", "", "run"])),
         missing=draw(some),
         faults=draw(st.sampled_from([(), (), (), ("broken",)])),
     )
@@ -364,7 +385,7 @@ def test_every_point_has_a_verdict_and_the_promises_hold(drawn):
     young = dt.timedelta(days=rules.keep_within_days if rules else 0)
     assert all(NOW - point.started_at >= young for point in catalog.points if point.name in gone)
     in_doubt = catalog.replicas is None or catalog.restoring is None or catalog.faults
-    if rules is None or in_doubt or not usable:
+    if rules is None or in_doubt or catalog.at_work or not usable:
         assert not gone
 
 
@@ -379,6 +400,7 @@ def test_the_order_of_reading_changes_nothing(drawn, random):
         holds=catalog.holds,
         replicas=catalog.replicas,
         restoring=catalog.restoring,
+        at_work=catalog.at_work,
         missing=catalog.missing,
         faults=catalog.faults,
     )
@@ -396,6 +418,7 @@ def test_what_is_left_after_pruning_stays_with_the_same_rules(drawn):
         holds=catalog.holds,
         replicas=catalog.replicas,
         restoring=catalog.restoring,
+        at_work=catalog.at_work,
         missing=catalog.missing,
         faults=catalog.faults,
     )

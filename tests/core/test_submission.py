@@ -9,6 +9,7 @@ import pytest
 
 from shared.core.intervals import Intervals
 from shared.core.lro import Fault, SubmissionState
+from shared.core.preflight_facts import Check, Verdict
 from shared.core.runs import Outcome, RunPhase, RunRecord
 from shared.core.steps import StepState
 from shared.core.submission import (
@@ -22,6 +23,7 @@ from shared.core.submission import (
     settle,
     weigh,
     withdraw,
+    word_on_record,
 )
 from tests.core import make
 
@@ -228,24 +230,80 @@ def test_the_post_of_a_restore_is_repeated_only_while_nobody_can_have_changed_it
     )
 
 
-@pytest.mark.parametrize("run", [_restore(resumes=1, transition_seen_at=LATER), _restore(POSTS_MAX)])
-def test_an_effect_that_is_there_settles_a_restore_however_late(run: RunRecord) -> None:
-    """The target equals the point: nothing needs to be sent."""
-    evidence = Evidence(in_transition=False, effect_seen=True)
+EQUAL = Evidence(in_transition=False, effect_seen=True)
 
-    assert weigh(run, evidence, make.NOW + 600 * MINUTE, INTERVALS) is Weighed.SETTLED
+
+@pytest.mark.parametrize("posts", [1, POSTS_MAX])
+@pytest.mark.parametrize("resumes", [0, 1])
+def test_a_target_that_was_at_work_and_equals_the_point_settles_a_restore_however_late(
+    posts: int, resumes: int
+) -> None:
+    """Something restored it after the POST: nothing needs to be sent."""
+    run = _restore(posts, resumes=resumes, transition_seen_at=LATER)
+
+    assert weigh(run, EQUAL, make.NOW + 600 * MINUTE, INTERVALS) is Weighed.SETTLED
+
+
+EQUAL_ONLY = {
+    "in the grace": (_restore(), GRACE - MINUTE / 60, Weighed.WAIT),
+    "in time": (_restore(), 15 * MINUTE, Weighed.POST),
+    "too late": (_restore(), 15 * MINUTE + MINUTE / 60, Weighed.UNPROVEN),
+    "taken up too late": (_restore(resumes=1), 6 * MINUTE, Weighed.UNPROVEN),
+    "after the last POST": (_restore(POSTS_MAX), GRACE, Weighed.GIVE_UP),
+}
+
+
+@pytest.mark.parametrize("kind", ["restore", "replicate", "drill"])
+@pytest.mark.parametrize(("run", "since", "expected"), EQUAL_ONLY.values(), ids=EQUAL_ONLY)
+def test_that_a_target_equals_the_point_alone_is_no_evidence_of_a_restore(
+    run: RunRecord, since: dt.timedelta, expected: Weighed, kind: str
+) -> None:
+    """It may have equalled it before: a drill target does so as a rule."""
+    run = run.model_copy(update={"kind": kind})
+
+    assert weigh(run, EQUAL, make.NOW + since, INTERVALS) is expected
+
+
+def test_the_guards_of_the_last_look_are_written_with_the_intention() -> None:
+    """Those of the last POST count: hours may lie between two of them."""
+    first, last = (Check(name="NoTraffic", verdict=Verdict.OK, cause=cause) for cause in ("first", "last"))
+
+    run = intend(intend(make.run(), make.NOW, (first,)), LATER, (last,))
+
+    assert run.guards == (last,)
+
+
+def test_what_the_guards_say_is_kept_in_bounds() -> None:
+    """A record is small, whatever Azure's texts are like."""
+    long = Check(name="NoTraffic", verdict=Verdict.REFUSAL, cause="x" * 9_999, command="y" * 9_999)
+
+    run = intend(make.run(), make.NOW, (long,) * 999)
+
+    assert len(run.to_bytes()) < 100_000
+    assert run.guards[0].cause.endswith("…")
+
+
+def test_the_word_on_record_ends_a_step() -> None:
+    """Whatever a step would do, an ended run keeps the word and the fault that it has."""
+    fault = Fault(code="NotStarted")
+    ended = make.run(RunPhase.ENDED, outcome=Outcome.REFUSED, fault=fault)
+
+    result = word_on_record(ended)
+
+    assert result is not None
+    assert (result.state, result.outcome, result.fault) == (StepState.END, Outcome.REFUSED, fault)
+    assert word_on_record(make.run()) is None
 
 
 def test_that_a_target_was_seen_at_work_is_noted_once_and_for_restores_only() -> None:
     """A backup's effect is its blob."""
-    at_work, idle = (Evidence(in_transition=is_busy, effect_seen=None) for is_busy in (True, False))
-
-    assert needs_note(_restore(), at_work)
+    assert needs_note(_restore(), True)
     assert not any(
-        needs_note(run, evidence)
-        for run, evidence in [
-            (_restore(), idle),
-            (_restore(transition_seen_at=LATER), at_work),
-            (_posted(), at_work),
+        needs_note(run, is_in_transition)
+        for run, is_in_transition in [
+            (_restore(), False),
+            (_restore(transition_seen_at=LATER), True),
+            (_restore(posted_at=None), True),
+            (_posted(), True),
         ]
     )

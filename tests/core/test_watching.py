@@ -77,6 +77,56 @@ def test_a_run_that_nothing_drives(run: RunRecord, idle: dt.timedelta, expected:
     assert care(run, idle) is expected
 
 
+RESTORING = restore()
+PARTS = {
+    "not sent, and its restore may go on": (backup(), 6 * MINUTE, RESTORING, Care.LEAVE),
+    "not sent for hours, and its restore may go on": (backup(), 5 * HOUR, RESTORING, Care.LEAVE),
+    "accepted, and its restore may go on": (
+        backup(RunPhase.RUNNING, **ACCEPTED),
+        6 * MINUTE,
+        RESTORING,
+        Care.LEAVE,
+    ),
+    "not sent, and its restore has ended": (backup(), 6 * MINUTE, restore(RunPhase.ENDED), Care.END),
+    "not sent, and its restore is gone": (backup(), 6 * MINUTE, None, Care.END),
+    "of unknown fate, and its restore has ended": (
+        backup(RunPhase.SUBMITTING, **SENT),
+        6 * MINUTE,
+        restore(RunPhase.ENDED),
+        Care.END,
+    ),
+    "accepted, and its restore has ended": (
+        backup(RunPhase.RUNNING, **ACCEPTED),
+        6 * MINUTE,
+        restore(RunPhase.ENDED),
+        Care.RESUME,
+    ),
+    "just written down": (backup(), MINUTE, restore(RunPhase.ENDED), Care.LEAVE),
+}
+
+
+@pytest.mark.parametrize(("run", "idle", "whole", "expected"), PARTS.values(), ids=PARTS)
+def test_a_part_of_another_run(
+    run: RunRecord, idle: dt.timedelta, whole: RunRecord | None, expected: Care
+) -> None:
+    """It is left to its whole while that has no word, and not begun after it."""
+    part = run.model_copy(update={"part_of": RESTORING.run_id})
+    now = make.NOW + idle
+
+    found = care_for(part, None, is_driven=False, now=now, intervals=INTERVALS, whole=whole)
+
+    assert found is expected
+
+
+def test_a_part_that_is_driven_with_its_whole_is_noted() -> None:
+    """Whoever drives the restore drives its safety backup."""
+    part = backup().model_copy(update={"part_of": RESTORING.run_id})
+
+    found = care_for(part, None, is_driven=True, now=make.NOW + DAY, intervals=INTERVALS, whole=RESTORING)
+
+    assert found is Care.NOTE
+
+
 ENDED = {
     "just now": (Outcome.OUTCOME_UNKNOWN, {}, 59 * MINUTE, Care.LEAVE),
     "an hour ago": (Outcome.OUTCOME_UNKNOWN, {}, HOUR, Care.RESOLVE),

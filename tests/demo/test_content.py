@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections import Counter
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from demo import environment, seed
+from demo import environment, fleet, seed
 from demo.environment import PRIMARY, SIDES, STANDBY
+from demo.workfolder import take
 
 ARM = "https://127.0.0.1:4443"
 BLOBS = "https://127.0.0.1:10000"
+STORAGE = environment.Storage(
+    blobs=BLOBS,
+    azurites={side.name: environment.Azurite(blobs=BLOBS, queues=BLOBS) for side in SIDES},
+    keys=environment.make_keys(),
+)
 
 
 def test_there_are_enough_apis_and_operations() -> None:
@@ -126,16 +134,18 @@ def test_the_app_reads_the_plans(side: environment.Side) -> None:
 
     assert read.region == side.region
     assert [service.name for service in read.services] == [environment.PROTECTED]
+    standby = read.services[0].standby
+    assert standby is not None
+    assert standby.storage is not None
+    assert standby.storage.account == STANDBY.account
 
 
 def test_the_timer_does_not_meet_the_demo() -> None:
     """Whatever time it is, the schedule's next firing by itself is hours away."""
-    import datetime as dt
-
     for hour in (0, 2, 13, 23):
         settings = environment.app_settings(
             PRIMARY,
-            storage=environment.Storage(blobs=BLOBS, queues=BLOBS, keys=environment.make_keys()),
+            storage=STORAGE,
             simulator={"identityEndpoint": "http://127.0.0.1:1/msi/token", "identityHeader": "h"},
             plan_file=seed.CONTENT,
             speed=60,
@@ -143,6 +153,24 @@ def test_the_timer_does_not_meet_the_demo() -> None:
         )
         fires_at = int(settings["BACKUP_SCHEDULE"].split()[2])
         assert (fires_at - hour) % 24 == 12
+
+
+def test_a_disabled_timer_is_in_the_settings_file_of_the_host(tmp_path: Path) -> None:
+    """The name is that of Azure Functions; with its dots it would get lost in a shell's environment."""
+    folder = take(tmp_path / "demo")
+    fleet.devhost(folder, STANDBY, {}, tmp_path / "ca.pem", disabled=("find_unreplicated",))
+    written = json.loads((folder.path / "demo.settings.json").read_text())
+    folder.lock.close()
+
+    assert written["Values"] == {"AzureWebJobs.find_unreplicated.Disabled": "1"}
+
+
+def test_what_no_backup_holds_is_around_the_primary() -> None:
+    """Host names, certificates and diagnostics, without a key or a certificate's content."""
+    found = seed.around()
+
+    assert all(found[part] for part in ("hostNames", "caCertificates", "diagnosticSettings"))
+    assert "encodedCertificate" not in str(found)
 
 
 def test_a_developers_own_settings_do_not_reach_the_processes() -> None:

@@ -106,6 +106,21 @@ def test_a_process_that_does_not_want_to_end_is_killed(
         os.kill(roster["sample"], 0)
 
 
+def test_a_process_that_is_ended_for_good_is_not_missed(tmp_path: Path, supervisor: Supervisor) -> None:
+    """Neither is it started again, nor does its end call the demo off."""
+    program = _program(tmp_path, "echo '{}' > ready.json; sleep 100", is_restarted=True)
+    supervisor.start(program)
+    supervisor.wait_ready(program)
+    roster = read_json(tmp_path / "processes.json")
+    assert roster is not None
+    supervisor.end("sample")
+    supervisor.wait(processes.LOOK_EVERY_S)
+
+    assert (supervisor.is_well, supervisor.starts("sample"), supervisor.notices.qsize()) == (True, 1, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(roster["sample"], 0)
+
+
 def test_a_program_that_is_not_there_is_told(tmp_path: Path, supervisor: Supervisor) -> None:
     """The shell's own sentence stands in the log."""
     program = _program(tmp_path, "exec /nowhere/node")

@@ -125,6 +125,17 @@ def test_the_function_sees_its_schedule(bench):
     assert bench.runs == [(first, False, first.isoformat())]
 
 
+def test_a_disabled_timer_runs_only_by_hand(bench, monkeypatch):
+    """The setting of Azure Functions keeps it from firing by itself, also at the start."""
+    monkeypatch.setenv("AzureWebJobs.nightly.Disabled", "true")
+    timer = bench.timer("0 0 2 * * *", run_on_startup=True)
+    bench.live(timer, EVENING.replace(hour=2) + DAY)
+    assert (bench.runs, timer.next_run()) == ([], None)
+
+    asyncio.run(timer.run_now())
+    assert len(bench.runs) == 1
+
+
 def test_a_failing_run_does_not_stop_the_timer(bench):
     """The next occurrence comes all the same."""
     first = EVENING.replace(hour=2) + DAY

@@ -18,6 +18,7 @@ FOLDERS = (
     "operate_http",
     "run_control",
     "usage_timer",
+    "drill_timer",
     "catalog_keeping",
 )
 NEVER_ALONE = {"Error", "Temporary", "Permanent"}
@@ -59,7 +60,7 @@ def codes():
                 pairs = zip(node.keys, node.values, strict=True)
                 found |= set(texts(value for key, value in pairs if getattr(key, "value", "") == "code"))
     for _, call, name in calls():
-        found |= set(texts(word.value for word in call.keywords if word.arg in {"code", "guard"}))
+        found |= set(texts(word.value for word in call.keywords if word.arg == "code"))
         if name == "_unknown":
             found |= set(texts(call.args[:1]))
     return found - NEVER_ALONE
@@ -99,8 +100,8 @@ def test_no_table_names_a_code_that_does_not_exist():
 
 
 def test_the_search_for_codes_finds_each_way_to_write_one():
-    """A class's code, a keyword, a guard, a finding and a dict's entry are all seen."""
-    assert {"Throttled", "StillRunning", "TierEqual", "ServiceNotFound", "StartFailed"} <= codes()
+    """A class's code, a keyword, a finding and a dict's entry are all seen."""
+    assert {"Throttled", "StillRunning", "ServiceNotFound", "StartFailed"} <= codes()
 
 
 def test_base_errors_are_raised_with_a_code_of_their_own():
@@ -117,8 +118,8 @@ def test_base_errors_are_raised_with_a_code_of_their_own():
 @pytest.mark.parametrize("word", ["Succeeded", "Failed", "Refused", "PollDenied", "OutcomeUnknown"])
 def test_the_status_of_every_word_is_the_one_of_the_code(word):
     """The table of words in docs/runs.md names the status that GET /api/runs/{run_id} answers with."""
-    from operate_http.views import STATUS_OF_OUTCOME
     from shared.core.runs import Outcome
+    from shared.http import STATUS_OF_OUTCOME
 
     rows = docpages.section(docpages.text("docs/runs.md"), "The five words")
     row = next(line for line in rows.splitlines() if line.startswith(f"| **{word}** |"))

@@ -56,4 +56,5 @@ def test_the_picture_asks_nobody_for_anything():
     loads = [word for word in ("@import", "@font-face", "<script", "href=", "url(http") if word in svg]
 
     assert loads == []
-    assert "The backup is recorded and the standby equals the primary." in svg.replace("&#160;", " ")
+    said = svg.replace("&#160;", " ")
+    assert "The backup is recorded and copied, and the standby equals the primary." in said

@@ -24,6 +24,7 @@ class Day:
 
 SHOWN = {
     "service": "<service>",
+    "target": "<target>",
     "name": "<backup>",
     "backup_name": "<backup>",
     "run_id": "<run id>",

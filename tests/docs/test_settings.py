@@ -41,6 +41,7 @@ def test_defaults_are_the_ones_of_the_code():
     """The schedule's default, the queue's name and the limit of the speed stand in the page."""
     assert f"Default `{settings.BACKUP_SCHEDULE_DEFAULT}`" in READ_HERE
     assert f"Default `{settings.USAGE_SCHEDULE_DEFAULT}`" in READ_HERE
+    assert f"Default `{settings.DRILL_SCHEDULE_DEFAULT}`" in READ_HERE
     assert f"`{settings.QUEUE}`" in READ_HERE
     assert f"From 1 to {settings.SPEED_MAX:.0f}." in READ_HERE
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.contents import LISTS
 from shared.core.access import AccessKeyAccess, BackupStorage
 from shared.core.errors import AccessError, DrError, NotFoundError, ProtocolError
 from shared.core.locations import same_origin
 from shared.core.response import Response
-from shared.core.services import ServiceRef, ServiceState
+from shared.core.services import ServiceRef, ServiceState, split_resource_id
 from shared.settings import read_access_key
 from tests.fakes.blobs import MemoryStorage
 from tests.fakes.clock import FakeClock
@@ -160,6 +161,10 @@ class FakeArm:
         if isinstance(found, Exception):
             raise found
         if found is None:
+            found = self._listed(path)
+        if found is None and is_service(path):
+            raise NotFoundError(f"{what}: ResourceNotFound", code="ResourceNotFound")
+        if found is None:
             raise AccessError(
                 f"{what} could not be read: 403 AuthorizationFailed", code="AuthorizationFailed"
             )
@@ -208,6 +213,16 @@ class FakeArm:
 
         return self.on_poll(now, honest) if self.on_poll else honest()
 
+    def _listed(self, path: str) -> list[dict[str, Any]] | None:
+        """Return one of the lists of a service's entities; None: it is none."""
+        service = self._services.get(path.rpartition("/")[0].lower())
+        name = path.rpartition("/")[2]
+        if service is None or name not in LISTS:
+            return None
+        self._settle()
+        entities = [one.split("/") for one in service.entities]
+        return [{"name": one[2]} for one in entities if one[1] == name and len(one) == 3]
+
     def _resource(self, path: str) -> dict[str, Any]:
         """Return a service as Azure Resource Manager shows it."""
         if self.on_state and (fault := self.on_state.popleft()) is not None:
@@ -222,7 +237,11 @@ class FakeArm:
             "location": found.region,
             "sku": {"name": found.tier, "capacity": 1},
             "identity": found.identity,
-            "properties": {"provisioningState": state, **found.properties},
+            "properties": {
+                "provisioningState": state,
+                "gatewayUrl": f"https://{found.ref.name}.azure-api.net",
+                **found.properties,
+            },
         }
 
     def _accept(
@@ -290,6 +309,12 @@ class FakeArm:
         one.service.entities = {
             name: value for name, value in entities.items() if name not in one.service.loses
         }
+
+
+def is_service(path: str) -> bool:
+    """Tell whether a path is a service's own, and not below it."""
+    found = split_resource_id(path)
+    return found is not None and not found[1]
 
 
 def error(status: int, code: str, message: str, **headers: str) -> Response:

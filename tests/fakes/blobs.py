@@ -8,7 +8,7 @@ import itertools
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 
-from shared.core.errors import ConflictError, NotFoundError
+from shared.core.errors import ConflictError, NotFoundError, UnavailableError
 from shared.core.ports import BACKUP_TYPE, JSON_TYPE, BlobFacts, BlobLook
 from tests.fakes.clock import START
 
@@ -25,6 +25,9 @@ class MemoryBlobs:
         self.account = account
         self.container = container
         self.is_there = True
+        self.is_lost = False
+        """Whether its region is: then every call fails, and is counted in `asked_in_vain`."""
+        self.asked_in_vain = 0
         self.faults: defaultdict[str, deque[Exception | None]] = defaultdict(deque)
         self.written: list[tuple[str, bytes]] = []
         self.now: Callable[[], dt.datetime] = lambda: START
@@ -78,11 +81,12 @@ class MemoryBlobs:
         return self._store(key, content)
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        """Yield the content in pieces of few bytes."""
+        """Yield the content in pieces: few bytes each, or a fiftieth of a large one."""
         self._fault("chunks")
         content, _ = self._found(key)
-        for start in range(0, len(content), 7):
-            yield content[start : start + 7]
+        length = max(7, len(content) // 50)
+        for start in range(0, len(content), length):
+            yield content[start : start + length]
 
     def create_from(self, key: str, chunks: Iterable[bytes], *, content_type: str = BACKUP_TYPE) -> str:
         """Write a blob that must not exist from pieces; return its ETag."""
@@ -141,6 +145,9 @@ class MemoryBlobs:
             raise NotFoundError(f"{key}: ContainerNotFound", code="ContainerNotFound")
 
     def _fault(self, method: str) -> None:
+        if self.is_lost:
+            self.asked_in_vain += 1
+            raise UnavailableError(f"{self.account} cannot be reached")
         if self.faults[method] and (fault := self.faults[method].popleft()) is not None:
             raise fault
 
@@ -150,10 +157,27 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._containers: dict[tuple[str, str], MemoryBlobs] = {}
+        self._lost: set[str] = set()
 
     def container(self, account: str, container: str) -> MemoryBlobs:
         """Return one container, always the same."""
-        return self._containers.setdefault((account, container), MemoryBlobs(account, container))
+        found = self._containers.setdefault((account, container), MemoryBlobs(account, container))
+        found.is_lost = account in self._lost
+        return found
+
+    def lose(self, *accounts: str) -> None:
+        """Take these accounts away, and bring all others back."""
+        self._lost = set(accounts)
+        for (account, _), blobs in self._containers.items():
+            blobs.is_lost = account in self._lost
+
+    def is_lost(self, account: str) -> bool:
+        """Tell whether an account was taken away."""
+        return account in self._lost
+
+    def asked_in_vain(self) -> int:
+        """Return how many calls met an account that was taken away."""
+        return sum(blobs.asked_in_vain for blobs in self._containers.values())
 
     def everything_written(self) -> str:
         """Return all that was ever stored anywhere, as one text."""

@@ -9,6 +9,7 @@ from shared.core.access import Access
 from shared.core.intervals import Intervals
 from shared.core.inventory import Inventory
 from shared.core.plan import Plan, ProtectedService
+from shared.core.reports import GatewayProbe
 from shared.core.services import ServiceRef
 from shared.core.unfinished import UnfinishedInventory
 from shared.settings import key_fault
@@ -82,6 +83,9 @@ class FakePorts:
         self.arm = arm or FakeArm(self.clock, self.storage)
         self.unreadable: dict[str, tuple[str, ...]] = {}
         """Lists that an inventory cannot read, by the name of the service."""
+        self.gateway: list[int | None] = []
+        """What a gateway answers next; None cannot be reached. Then, and if nothing is said, 200."""
+        self.probed: list[str] = []
         self.inventory_pieces: list[Exception | dict[str, str]] = []
         """What comes before the rest of the next inventory: entities of a piece, or an error."""
         if arm is None:
@@ -89,6 +93,8 @@ class FakePorts:
                 self.arm.add(FakeService(ref=service.ref, entities=dict(ENTITIES)))
                 if service.standby is not None:
                     self.arm.add(FakeService(ref=service.standby.ref))
+                if service.drill_target is not None:
+                    self.arm.add(FakeService(ref=service.drill_target.ref))
                 surround(self.arm, service)
 
     @property
@@ -97,7 +103,7 @@ class FakePorts:
         return RunStore(self.records())
 
     def take_inventory(
-        self, service: ServiceRef, so_far: UnfinishedInventory | None = None
+        self, service: ServiceRef, so_far: UnfinishedInventory | None = None, *, piece_s: int | None = None
     ) -> Inventory | UnfinishedInventory:
         """List what a service holds; in more than one piece if a test says so."""
         if self.inventory_pieces:
@@ -113,6 +119,12 @@ class FakePorts:
             entities={**(so_far.entities if so_far else {}), **found.entities},
             not_read=self.unreadable.get(service.name, ()),
         )
+
+    def probe_gateway(self, url: str) -> GatewayProbe:
+        """Ask the gateway at a URL."""
+        self.probed.append(url)
+        status = self.gateway.pop(0) if self.gateway else 200
+        return GatewayProbe(url=url, status=status, said="ConnectTimeout" if status is None else "")
 
     def key_fault(self, access: Access) -> str:
         """Say what is wrong with the setting of an account key."""

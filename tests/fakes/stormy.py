@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.core.ports import JSON_TYPE, BlobFacts, BlobLook
+from shared.core.ports import BACKUP_TYPE, JSON_TYPE, BlobFacts, BlobLook
 from tests.fakes.blobs import MemoryBlobs, MemoryStorage
 
 
@@ -55,7 +55,11 @@ class StormyStorage(MemoryStorage):
 
     def changes(self) -> list[Call]:
         """Return the calls that write or delete."""
-        return [call for call in self.calls if call.method in {"create", "put", "replace", "delete"}]
+        return [
+            call
+            for call in self.calls
+            if call.method in {"create", "create_from", "put", "replace", "delete"}
+        ]
 
     def contents(self) -> dict[tuple[str, str, str], bytes]:
         """Return everything that is stored now, by account, container and key."""
@@ -101,6 +105,23 @@ class _StormyBlobs(MemoryBlobs):
     def measure(self, key: str) -> BlobFacts:
         """Say what a blob is."""
         return self._meet("measure", key, lambda: super(_StormyBlobs, self).measure(key))
+
+    def container_exists(self) -> bool:
+        """Tell whether the container is there."""
+        return self._meet("container_exists", "", super().container_exists)
+
+    def create_container(self) -> None:
+        """Create the container; one that is there stays."""
+        self._meet("create_container", "", super().create_container)
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield the content in pieces of few bytes; the call happens when the first one is asked for."""
+        yield from self._meet("chunks", key, lambda: super(_StormyBlobs, self).chunks(key))
+
+    def create_from(self, key: str, chunks: Iterable[bytes], *, content_type: str = BACKUP_TYPE) -> str:
+        """Write a blob that must not exist from pieces, which are read before the call takes effect."""
+        pieces = list(chunks)
+        return self._meet("create_from", key, lambda: super(_StormyBlobs, self).create_from(key, pieces))
 
     def read(self, key: str) -> tuple[bytes, str]:
         """Return content and ETag."""

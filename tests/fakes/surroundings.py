@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.core.access import UserAssignedAccess
+from shared.core.access import Access, UserAssignedAccess
 from shared.core.plan import ProtectedService
+from shared.core.services import ServiceRef
 from tests.fakes.arm import PRINCIPAL, FakeArm
 
 GROUP = "rg-dr"
@@ -45,27 +47,28 @@ def role_assignment(scope: str, principal: str, role: str = CONTRIBUTOR, **more:
 
 
 def surround(arm: FakeArm, service: ProtectedService) -> None:
-    """Put everything in its place around one service of a plan, its storage account included."""
-    service_id = service.resource_id
-    subscription = service_id.split("/")[2]
-    account = service.storage.resource_id or account_id(subscription, service.storage.account)
-    principal = PRINCIPAL
-    if isinstance(service.storage.access, UserAssignedAccess):
-        principal = USER_PRINCIPAL
-        arm.service(service.ref).identity = {
+    """Put everything in its place around one service of a plan, its ends and its storage accounts."""
+    subscription = service.resource_id.split("/")[2]
+    accounts = [service.storage.resource_id or account_id(subscription, service.storage.account)]
+    copies = service.standby.storage if service.standby else None
+    if copies is not None:
+        accounts.append(copies.resource_id or account_id(subscription, copies.account))
+    _surround_service(arm, service.ref, service.storage.access)
+    for end in (service.standby, service.drill_target):
+        if end is not None:
+            _surround_service(arm, end.ref, end.access)
+    for account in accounts:
+        _surround_account(arm, subscription, account)
+
+
+def _surround_service(arm: FakeArm, service: ServiceRef, access: Access) -> None:
+    if isinstance(access, UserAssignedAccess):
+        known = {"clientId": access.client_id, "principalId": USER_PRINCIPAL}
+        arm.service(service).identity = {
             "type": "UserAssigned",
-            "userAssignedIdentities": {
-                USER_IDENTITY: {
-                    "clientId": service.storage.access.client_id,
-                    "principalId": USER_PRINCIPAL,
-                }
-            },
+            "userAssignedIdentities": {USER_IDENTITY: known},
         }
-    accounts = f"/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts".lower()
-    known = arm.resources.setdefault(accounts, [])
-    resource = account_resource(account)
-    if all(one["id"] != account for one in known):
-        known.append(resource)
+    service_id = service.resource_id
     arm.resources |= {
         f"{service_id}/workspaceLinks".lower(): [],
         f"{service_id}/providers/Microsoft.Authorization/permissions".lower(): [
@@ -73,9 +76,28 @@ def surround(arm: FakeArm, service: ProtectedService) -> None:
         ],
         f"{service_id}/providers/Microsoft.Authorization/locks".lower(): [],
         f"{service_id}/providers/Microsoft.Insights/diagnosticSettings".lower(): [],
+        f"{service_id}/reports/byApi".lower(): [],
+    }
+
+
+def _surround_account(arm: FakeArm, subscription: str, account: str) -> None:
+    accounts = f"/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts".lower()
+    known = arm.resources.setdefault(accounts, [])
+    resource = account_resource(account)
+    if all(one["id"] != account for one in known):
+        known.append(resource)
+    arm.resources |= {
         account.lower(): resource,
         f"{account}/blobServices/default".lower(): {"properties": {"cors": {"corsRules": []}}},
-        f"{account}/providers/Microsoft.Authorization/roleAssignments".lower(): [
-            role_assignment(account, principal)
-        ],
+        f"{account}/providers/Microsoft.Authorization/roleAssignments".lower(): _assignments(account),
     }
+
+
+def _assignments(account: str) -> Callable[[Mapping[str, str]], list[dict[str, Any]]]:
+    """Return what is answered for each identity: that it may write, and so read, the account's blobs."""
+
+    def answer(query: Mapping[str, str]) -> list[dict[str, Any]]:
+        principal = query.get("$filter", "").removeprefix("assignedTo('").removesuffix("')")
+        return [role_assignment(account, principal or PRINCIPAL)]
+
+    return answer

@@ -70,11 +70,18 @@ def test_usage_schedule_is_a_setting() -> None:
     assert "0 15 */6 * * *" not in [binding.get("schedule") for binding in functions["backup_timer"]]
 
 
+def test_drill_schedule_is_a_setting() -> None:
+    """The timer of drills has an expression of its own, from DRILL_SCHEDULE."""
+    functions, _ = index({"DRILL_SCHEDULE": "0 0 7 * * 1"})
+
+    assert "0 0 7 * * 1" in [binding.get("schedule") for binding in functions["drill_timer"]]
+
+
 def test_no_route_is_anonymous() -> None:
     """Every HTTP route asks for a key; a restore by URL alone would be an open door."""
     routes = [b for bindings in EXPECTED.values() for b in bindings if b["type"] == "httpTrigger"]
 
-    assert len(routes) == 14
+    assert len(routes) == 24
     assert {str(route["authLevel"]).lower() for route in routes} == {"function"}
 
 

@@ -42,7 +42,7 @@ def test_worker_library_indexes_every_function_without_an_error() -> None:
 def test_worker_library_refuses_an_annotation_that_hides_all_functions(tmp_path: Path) -> None:
     """The check can fail: a generic annotation on an activity's input is refused, as in Azure."""
     for name in ("shared", "backup_timer", "backup_http", "restore_http", "poll_status", "replicate_event",
-                 "change_event", "operate_http", "run_control", "usage_timer",
+                 "change_event", "operate_http", "run_control", "usage_timer", "drill_timer",
                  "catalog_keeping"):  # fmt: skip
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("function_app.py", "host.json"):

@@ -129,20 +129,14 @@ class Stage:
         name = names.backup_name(self.ports.first.name, at)
         return make_point(self.ports, at, name, entities)
 
-    def replicate(self, point: RestorePoint, received_at: dt.datetime | None = None) -> str:
-        """Start the replication that an event of a point's record asks for; nothing runs yet."""
-        records = self.ports.records(self.ports.first.region)
-        key = layout.restore_point_key(point.service, point.name)
-        wish = {
-            "v": 1,
-            "account": records.account,
-            "container": records.container,
-            "key": key,
-            "receivedAt": (received_at or self.ports.clock.now()).isoformat(),
-            "intervals": self.ports.intervals.to_json(),
-        }
-        instance = names.replication_instance(records.account, key)
-        return self.host.start("replicate_restore_point", wish, instance)
+    def replicate(self) -> str:
+        """Start the replication of the first service, as its event or the timer does; nothing runs yet."""
+        standby = self.ports.first.standby
+        assert standby is not None
+        wish = {"v": 1, "service": self.ports.first.name, "trigger": "event"}
+        wish["intervals"] = self.ports.intervals.to_json()
+        instance = names.replication_instance(standby.resource_id)
+        return self.host.start("replicate_service", wish, instance)
 
     def activities(self) -> list[str]:
         """Return the names of the activities that were called, in order."""

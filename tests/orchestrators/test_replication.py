@@ -1,4 +1,4 @@
-"""From the record of a restore point to its replica on the standby, on a virtual clock."""
+"""From a restore point to its replica on the standby, on a virtual clock: whatever began it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ import pytest
 
 from shared.core import layout, names
 from shared.core.errors import UnavailableError
-from shared.core.reports import Replica
+from shared.core.replication import ReplicationWord
 from shared.core.runs import Outcome
-from tests.fakes.arm import HANGS
 from tests.fakes.clock import START
+from tests.fakes.ports import ENTITIES
+from tests.orchestrators.replicating import (
+    HOUR,
+    LONG,
+    MINUTE,
+    finish,
+    instance,
+    let_pass,
+    replicas,
+    restored,
+    said,
+    target,
+)
 
-HOUR = dt.timedelta(hours=1)
-LONG = dt.timedelta(days=3)
+DOWN = UnavailableError("the records: ServerBusy")
 
 
 @pytest.fixture
@@ -23,225 +34,219 @@ def stage(standby_stage):
     return standby_stage
 
 
-def replicas(stage):
-    """Return the replica records, in order."""
-    records = stage.ports.records()
-    return [Replica.from_bytes(records.read(key)[0]) for key in records.keys(layout.REPLICAS)]
-
-
-def finish(stage, instance):
-    """Run a replication to its end and return its output."""
-    done = stage.host.run_until_done(instance, LONG)
-    assert done.runtime_status == "Completed", done
-    return done.output
-
-
-def restored(stage):
-    """Return the names of the points whose restores were sent, in order."""
-    return [post.backup_name for post in stage.ports.arm.posts]
-
-
 def test_an_event_becomes_a_restore_and_a_replica(stage):
-    """The record of a new point ends as a replica record that names run and inventory."""
+    """The newest point ends as a replica record that names run, inventory and counts."""
     point = stage.put_point(START - HOUR)
 
-    output = finish(stage, stage.replicate(point))
+    output = finish(stage)
 
-    assert output["outcome"] == Outcome.SUCCEEDED
     (replica,) = replicas(stage)
-    assert (replica.name, replica.run_id) == (point.name, output["runId"])
-    assert replica.inventory_digest == point.inventory.digest
+    assert output == {"word": "InSync", "reasons": []}
+    assert (replica.name, replica.inventory_digest) == (point.name, point.inventory.digest)
+    assert (replica.counts, replica.in_sync) == (point.inventory.counts, False)
     assert stage.ports.runs.read(replica.run_id)[0].kind == "replicate"
 
 
 def test_steps_come_in_their_order(stage):
-    """Choose, start, the restore's own steps, looks, and the replica's record last."""
-    finish(stage, stage.replicate(stage.put_point(START - HOUR)))
+    """Look, start, say so, the restore's own steps, record, look again, say so."""
+    stage.put_point(START - HOUR)
+    finish(stage)
 
-    steps = list(dict.fromkeys(stage.activities()))
-    assert steps[:2] == ["choose_replication", "start_replication"]
-    assert steps[-1] == "record_replica"
+    own = ("survey_replication", "start_replication", "note_replication", "record_replica")
+    assert [step for step in stage.activities() if step in own] == [
+        "survey_replication", "start_replication", "note_replication",
+        "survey_replication", "record_replica", "survey_replication", "note_replication",
+    ]  # fmt: skip
 
 
-def test_a_point_that_the_standby_holds_is_ignored(stage):
-    """The same point again, under another instance: no second restore."""
-    point = stage.put_point(START - HOUR)
-    finish(stage, stage.replicate(point))
-    stage.host.purge(names.replication_instance("drprimary", layout.restore_point_key("contoso", point.name)))
+def test_a_burst_causes_one_restore(stage):
+    """Points that come within the settling time: the newest one is restored, the others are not."""
+    stage.put_point(START - HOUR)
+    stage.replicate()
+    for minutes in (30, 20, 10):
+        stage.host.run_for(MINUTE / 2)
+        newest = stage.put_point(START - minutes * MINUTE)
 
-    output = finish(stage, stage.replicate(point))
+    stage.host.run_until_done(instance(stage), LONG)
 
-    assert "holds this point" in output["ignored"]
+    assert restored(stage) == [newest.name]
+
+
+def test_a_point_that_the_standby_holds_is_not_restored_again(stage):
+    """The same again: in sync, and nothing is sent."""
+    stage.put_point(START - HOUR)
+    finish(stage)
+
+    output = finish(stage)
+
+    assert output["word"] == "InSync"
     assert len(stage.ports.arm.posts) == 1
 
 
-def test_an_older_point_is_ignored(stage):
-    """Events come in any order: what is older than the standby's point is not restored over it."""
-    older, newer = stage.put_point(START - 2 * HOUR), stage.put_point(START - HOUR)
-    finish(stage, stage.replicate(newer))
+def test_an_older_point_is_not_brought_over_a_newer_one(stage):
+    """Its record comes late: what is older than what the standby holds is not restored."""
+    newer = stage.put_point(START - HOUR)
+    finish(stage)
+    stage.put_point(START - 2 * HOUR)
 
-    output = finish(stage, stage.replicate(older))
+    output = finish(stage)
 
-    assert "or a newer one" in output["ignored"]
-    assert restored(stage) == [newer.name]
-
-
-def test_an_older_point_that_waits_is_overtaken(stage):
-    """Two points wait for a busy standby and the newer one gets it first: the older is dropped."""
-    older, newer = stage.put_point(START - 2 * HOUR), stage.put_point(START - HOUR)
-    first = stage.replicate(newer)
-    stage.host.run_for(dt.timedelta(seconds=1))
-    second = stage.replicate(older)
-
-    finish(stage, first)
-    output = finish(stage, second)
-
-    assert "or a newer one" in output["ignored"]
-    assert restored(stage) == [newer.name]
-
-
-def test_a_restore_that_just_ended_counts_before_its_replica_is_recorded(stage):
-    """Between the end of a restore and its replica's record an older point has no chance."""
-    older, newer = stage.put_point(START - 2 * HOUR), stage.put_point(START - HOUR)
-    stage.replicate(newer)
-    run_id = names.run_id(
-        "replicate", "contoso", START, because=layout.restore_point_key("contoso", newer.name)
-    )
-    while stage.host.get(names.service_instance(stage.ports.first.standby.resource_id)) is None or (
-        stage.ports.runs.read(run_id)[0].outcome is None
-    ):
-        stage.host.run_for(dt.timedelta(seconds=10))
-    assert replicas(stage) == []
-
-    output = finish(stage, stage.replicate(older))
-
-    assert "or a newer one" in output["ignored"]
-    assert restored(stage) == [newer.name]
+    assert (output["word"], restored(stage)) == ("InSync", [newer.name])
 
 
 def test_a_newer_point_follows_an_older_one(stage):
-    """A point that comes while the standby is at work waits, and is restored after it."""
-    older, newer = stage.put_point(START - 2 * HOUR), stage.put_point(START - HOUR)
-    first = stage.replicate(older)
-    stage.host.run_for(dt.timedelta(minutes=1))
-    second = stage.replicate(newer)
+    """A point that comes while the standby is at work is restored after it, by the same orchestration."""
+    older = stage.put_point(START - 2 * HOUR)
+    stage.replicate()
+    stage.host.run_for(5 * MINUTE)
+    newer = stage.put_point(START - HOUR, {**ENTITIES, "/apis/new": "2" * 16})
 
-    finish(stage, first)
-    finish(stage, second)
+    stage.host.run_until_done(instance(stage), LONG)
 
     assert restored(stage) == [older.name, newer.name]
     assert [replica.name for replica in replicas(stage)] == [older.name, newer.name]
 
 
 def test_a_standby_busy_with_a_restore_of_ours_is_waited_for(stage):
-    """A restore that an operator started holds the standby; the replication comes after it."""
-    point = stage.put_point(START - HOUR)
-    stage.start_restore(point)
-    stage.host.run_for(dt.timedelta(minutes=1))
+    """An operator's restore holds the standby; what is the newest point after it is chosen anew."""
+    older = stage.put_point(START - 2 * HOUR)
+    stage.start_restore(older)
+    stage.replicate()
+    stage.host.run_for(5 * MINUTE)
+    assert said(stage).word is ReplicationWord.WAITING
+    newer = stage.put_point(START - HOUR, {**ENTITIES, "/apis/new": "2" * 16})
 
-    output = finish(stage, stage.replicate(point))
+    stage.host.run_until_done(instance(stage), LONG)
 
-    assert output["outcome"] == Outcome.SUCCEEDED
-    assert len(stage.ports.arm.posts) == 2
+    assert restored(stage) == [older.name, newer.name]
+    assert said(stage).word is ReplicationWord.IN_SYNC
 
 
 def test_a_restore_after_a_long_wait_has_its_whole_deadline(make_stage):
     """The deadline counts from the start of the restore, not from the event."""
     stage = make_stage(region="northeurope", deadlineHours=1)
-    point = stage.put_point(START - HOUR)
-    target = stage.ports.arm.service(stage.ports.first.standby.ref)
-    target.duration_s["restore"] = 2400
-    stage.start_restore(point)
-    stage.host.run_for(dt.timedelta(minutes=1))
+    target(stage).duration_s["restore"] = 2400
+    stage.start_restore(stage.put_point(START - 2 * HOUR))
+    stage.put_point(START - HOUR, {**ENTITIES, "/apis/new": "2" * 16})
+    stage.host.run_for(MINUTE)
 
-    output = finish(stage, stage.replicate(point))
+    finish(stage)
 
-    assert output["outcome"] == Outcome.SUCCEEDED
-
-
-def test_a_standby_that_stays_busy_is_refused(make_stage):
-    """Patience with a busy standby ends with the deadline: Refused, and no second POST."""
-    stage = make_stage(region="northeurope", deadlineHours=1)
-    point = stage.put_point(START - HOUR)
-    stage.ports.arm.service(stage.ports.first.standby.ref).duration_s["restore"] = HANGS
-    stage.start_restore(point, deadline_at=START + 9 * HOUR)
-    stage.host.run_for(dt.timedelta(minutes=1))
-
-    output = finish(stage, stage.replicate(point))
-
-    assert output["outcome"] == Outcome.REFUSED
-    assert len(stage.ports.arm.posts) == 1
+    assert [run.word for run in stage.ports.runs.newest(9, stage.ports.clock.now())] == [
+        Outcome.SUCCEEDED
+    ] * 2
 
 
-def test_a_restore_that_differs_leaves_no_replica(stage):
-    """A replica record says equal; a restore that differs gets none."""
-    stage.ports.arm.service(stage.ports.first.standby.ref).loses = frozenset({"/products/gold"})
-
-    output = finish(stage, stage.replicate(stage.put_point(START - HOUR)))
-
-    assert output["outcome"] == Outcome.FAILED
-    assert replicas(stage) == []
-
-
-def test_a_point_of_another_region_is_ignored(make_stage):
+def test_the_app_of_another_region_replicates_nothing(make_stage):
     """The app of the primary's region has no standby to restore into."""
     stage = make_stage()
+    stage.put_point(START - HOUR)
 
-    output = finish(stage, stage.replicate(stage.put_point(START - HOUR)))
+    output = finish(stage)
 
     assert "no standby" in output["ignored"]
     assert stage.ports.arm.posts == []
 
 
-def test_a_point_of_another_service_than_planned_is_ignored(stage):
-    """A record whose source is not the service that the plan names restores nothing."""
+def test_a_point_of_another_service_than_planned_is_not_restored(stage):
+    """A record whose source is not the service that the plan names, such as a former primary's."""
     point = stage.put_point(START - HOUR)
     other = point.source.model_copy(update={"resource_id": point.source.resource_id + "-other"})
     key = layout.restore_point_key(point.service, point.name)
     stage.ports.records("westeurope").put(key, point.model_copy(update={"source": other}).to_bytes())
 
-    output = finish(stage, stage.replicate(point))
+    output = finish(stage)
 
-    assert "another service" in output["ignored"]
-    assert stage.ports.arm.posts == []
-
-
-def test_a_record_made_anew_by_a_rebuild_is_ignored(stage):
-    """Its creation is an event like a backup's, and nobody has asked for a restore."""
-    point = stage.put_point(START - HOUR)
-    key = layout.restore_point_key(point.service, point.name)
-    rebuilt = point.model_copy(update={"rebuilt_at": START})
-    stage.ports.records("westeurope").put(key, rebuilt.to_bytes())
-
-    output = finish(stage, stage.replicate(point))
-
-    assert "rebuild" in output["ignored"]
+    assert output["word"] == "Nothing"
     assert stage.ports.arm.posts == []
 
 
 def test_storage_down_when_the_replica_is_recorded_delays_it(stage):
-    """The replica is recorded when storage is back."""
+    """The replica is recorded when storage is back, however long that takes."""
     point = stage.put_point(START - HOUR)
-    instance = stage.replicate(point)
     # the run record passes; then the replica meets a storage that is down
-    down = [UnavailableError("the records: ServerBusy")] * 4
-    stage.ports.records().faults["create"].extend([None, *down])
+    stage.ports.records().faults["create"].extend([None, *[DOWN] * 12])
 
-    finish(stage, instance)
+    finish(stage)
+    let_pass(stage, HOUR)
 
     assert [replica.name for replica in replicas(stage)] == [point.name]
+    assert len(stage.ports.arm.posts) == 1
 
 
 def test_the_history_of_a_long_replication_is_bounded(stage):
     """Following a restore of an hour and a half starts anew every 20 looks."""
-    stage.ports.arm.service(stage.ports.first.standby.ref).duration_s["restore"] = 5400
+    target(stage).duration_s["restore"] = 5400
+    stage.put_point(START - HOUR)
 
-    finish(stage, stage.replicate(stage.put_point(START - HOUR)))
+    finish(stage)
 
     lengths = [
-        len(payload["history"])
-        for name, payload, _ in stage.recorder.values()
-        if name == "replicate_restore_point"
+        len(payload["history"]) for name, payload, _ in stage.recorder.values() if name == "replicate_service"
     ]
     assert len(lengths) > 5
     assert max(lengths) < 220
+
+
+# What the timer makes certain.
+
+
+def test_without_any_event_the_timer_does_the_same(stage):
+    """No message at all: the point is on the standby all the same."""
+    point = stage.put_point(START - HOUR)
+
+    let_pass(stage, HOUR)
+
+    assert restored(stage) == [replica.name for replica in replicas(stage)] == [point.name]
+
+
+@pytest.mark.parametrize("minutes", range(1, 21, 2))
+def test_a_replication_that_is_lost_at_any_time_is_taken_up(stage, minutes):
+    """Terminated while it settles, follows, or records: one restore, one replica, in sync."""
+    stage.put_point(START - HOUR)
+    stage.replicate()
+    stage.host.run_for(minutes * MINUTE)
+    stage.host.terminate(instance(stage))
+
+    let_pass(stage, 2 * HOUR)
+
+    assert len(stage.ports.arm.posts) == len(replicas(stage)) == 1
+    assert said(stage).word is ReplicationWord.IN_SYNC
+
+
+def test_a_restore_whose_replica_was_not_recorded_counts(stage):
+    """Between a restore's end and its replica's record the orchestration is lost: no second restore."""
+    point = stage.put_point(START - HOUR)
+    stage.replicate()
+    run_id = names.run_id(
+        "replicate", "contoso", START + 2 * MINUTE, because=layout.restore_point_key("contoso", point.name)
+    )
+    stage.host.run_for(3 * MINUTE)
+    while stage.ports.runs.read(run_id)[0].word is None:
+        stage.host.run_for(dt.timedelta(seconds=1))
+    stage.host.terminate(instance(stage))
+    assert replicas(stage) == []
+
+    let_pass(stage, HOUR)
+
+    assert [replica.run_id for replica in replicas(stage)] == [run_id]
+    assert restored(stage) == [point.name]
+
+
+def test_another_standby_than_before_holds_nothing(make_stage):
+    """The plan names another service now: what the former one held says nothing of it."""
+    stage = make_stage(region="northeurope")
+    point = stage.put_point(START - HOUR)
+    finish(stage)
+    (replica,) = replicas(stage)
+    former = replica.target.model_copy(update={"resource_id": replica.target.resource_id + "-former"})
+    key = layout.replica_key("contoso", point.name)
+    stage.ports.records().put(key, replica.model_copy(update={"target": former}).to_bytes())
+    run, etag = stage.ports.runs.read(replica.run_id)
+    stage.ports.runs.replace(run.model_copy(update={"subject": former}), etag)
+    target(stage).entities = {}
+
+    finish(stage)
+
+    assert restored(stage) == [point.name, point.name]
+    assert replicas(stage)[0].target.is_same_as(stage.ports.first.standby.ref)

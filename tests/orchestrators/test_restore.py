@@ -68,7 +68,8 @@ def test_a_restore_that_differs_is_failed_and_names_the_entities(stage, point):
 
     assert (run.outcome, run.fault.code) == (Outcome.FAILED, "RestoreDiffers")
     assert "/apis/orders missing" in run.fault.message
-    assert report(stage, run)["differences"] == [{"entity": "/apis/orders", "what": "missing"}]
+    (found,) = report(stage, run)["differences"]
+    assert found == {"entity": "/apis/orders", "what": "missing", "kind": "missing"}
 
 
 def test_a_list_that_cannot_be_read_leaves_the_outcome_unknown(stage, point):
@@ -97,6 +98,9 @@ def test_the_verdict_of_azure_is_failed_with_its_code(stage, point):
     run = stage.restore(point)
 
     assert (run.outcome, run.fault.code) == (Outcome.FAILED, "RestoreFailed")
+    found = report(stage, run)
+    assert (found["outcome"], found["fault"]["code"], found["entities"]) == ("Failed", "RestoreFailed", None)
+    assert found["guards"]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def add_replica(ports: FakePorts, point: RestorePoint) -> None:
     ports.records(standby.region).put(layout.replica_key(point.service, point.name), replica.to_bytes())
 
 
-def open_restore(ports: FakePorts, point: RestorePoint, region: str = "westeurope") -> RunRecord:
+def open_restore(
+    ports: FakePorts, point: RestorePoint, region: str = "westeurope", **changes: Any
+) -> RunRecord:
     """Write down a run of that region's app that restores a point and has no final word."""
     run = RunRecord(
         run_id=names.run_id("restore", point.service, START, because=point.name),
@@ -81,7 +83,7 @@ def open_restore(ports: FakePorts, point: RestorePoint, region: str = "westeurop
         requested_at=START,
         phase_at=START,
         restore_point=point.name,
-    )
+    ).model_copy(update=changes)
     ports.in_region(region).runs.create(run)
     return run
 

@@ -11,7 +11,7 @@ from shared import settings, telemetry, wiring
 from shared.core.errors import ConfigError
 from tests.core import make
 
-SCHEDULES = ("BACKUP_SCHEDULE", "USAGE_SCHEDULE")
+SCHEDULES = ("BACKUP_SCHEDULE", "USAGE_SCHEDULE", "DRILL_SCHEDULE")
 
 
 def faults(**environment: str) -> list[tuple[str, str]]:
@@ -30,16 +30,18 @@ def faults(**environment: str) -> list[tuple[str, str]]:
     ],
 )
 def test_a_schedule_that_is_not_usable_is_named_with_its_reason(name: str, text: str, reason: str) -> None:
-    """Both timers' schedules, each by its own name."""
+    """Each timer's schedule, by its own name."""
     ((named, what),) = faults(**{name: text})
 
     assert named == name
     assert reason in what
 
 
-def test_both_schedules_are_named_at_once() -> None:
-    """One start tells of both."""
-    assert [name for name, _ in faults(BACKUP_SCHEDULE="x", USAGE_SCHEDULE="y")] == list(SCHEDULES)
+def test_all_schedules_are_named_at_once() -> None:
+    """One start tells of each."""
+    assert [name for name, _ in faults(BACKUP_SCHEDULE="x", USAGE_SCHEDULE="y", DRILL_SCHEDULE="z")] == list(
+        SCHEDULES
+    )
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

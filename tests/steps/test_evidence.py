@@ -163,7 +163,7 @@ def test_a_plain_backup_takes_two_inventories(scene: Scene) -> None:
     taken: list[Any] = []
     take = scene.ports.take_inventory
 
-    def counted(service: Any, so_far: Any = None) -> Any:
+    def counted(service: Any, so_far: Any = None, **_more: Any) -> Any:
         taken.append(len(scene.ports.arm.posts))
         return take(service, so_far)
 

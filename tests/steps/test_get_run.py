@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import pytest
 from azure.core import PipelineClient
@@ -129,6 +130,20 @@ def test_a_run_that_succeeded_is_200_with_its_report(ports, client, run_id):
     assert (answer.status_code, body["outcome"], body["durationS"]) == (200, "Succeeded", 1140)
     assert body["restorePoint"]["service"] == "contoso"
     assert body["report"] == {"differences": []}
+
+
+def test_an_answer_holds_the_first_fifty_of_each_list(ports, client, run_id):
+    """The stored report may name a thousand differences; the total says how many there are."""
+    end(ports, run_id, Outcome.FAILED)
+    stored = {
+        "differences": [{"entity": f"/apis/a{number}"} for number in range(1000)],
+        "differencesTotal": 1200,
+    }
+    ports.records().put(layout.report_key(run_id), json.dumps(stored).encode())
+
+    report = body_of(look(ports, client, run_id))["error"]["run"]["report"]
+
+    assert (len(report["differences"]), report["differencesTotal"]) == (50, 1200)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_a_slow_execution_leaves_what_stands_beside_a_sent_backup(scene: Scene) 
     """While it took its inventory another one was faster, and the POST went out."""
     take = scene.ports.take_inventory
 
-    def slow(service: Any, so_far: Any = None) -> Any:
+    def slow(service: Any, so_far: Any = None, **_more: Any) -> Any:
         scene.ports.take_inventory = take  # type: ignore[method-assign]
         scene.prepare()
         before.begin_backup(scene.wish.to_json(), scene.ports)

@@ -191,11 +191,12 @@ def test_records_that_cannot_be_read_are_503(ports, client, point):
     assert client.started == []
 
 
-def test_a_target_that_is_gone_is_404(ports, client, point):
+def test_a_target_that_is_gone_is_refused(ports, client, point):
     """The standby of the plan does not exist in Azure."""
     del ports.arm._services[ports.first.standby.resource_id.lower()]
 
     answer = call(ports, client, GOOD)
 
-    assert answer.status_code == 404
+    assert (answer.status_code, body_of(answer)["error"]["code"]) == (409, "TargetExists")
     assert "does not exist in Azure" in body_of(answer)["error"]["message"]
+    assert client.started == []

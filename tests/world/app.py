@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from shared import wiring
 from shared.adapters.arm import ArmClient
+from shared.adapters.gateway import probe_gateway
 from shared.adapters.identity import Tokens
 from shared.adapters.inventory import take_inventory
 from shared.adapters.pace import Pace
 from shared.core import layout
 from shared.core.clouds import Cloud
 from shared.core.inventory import Inventory
+from shared.core.reports import GatewayProbe
 from shared.core.restore_points import RestorePoint
 from shared.core.runs import RunRecord
 from shared.core.services import ServiceRef
@@ -58,11 +61,22 @@ class WorldPorts(FakePorts):
         super().__init__(plan, clock=clock, storage=storage, arm=arm)
         self.azure = azure
 
+    def in_region(self, region: str) -> WorldPorts:
+        """Return the ports of the app in another region, over the same world."""
+        # what was not said must not come back as null, which takes back the defaults
+        plan = self.plan.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"region": region}
+        return WorldPorts(plan, azure=self.azure, clock=self.clock, storage=self.storage)
+
     def take_inventory(
-        self, service: ServiceRef, so_far: UnfinishedInventory | None = None
+        self, service: ServiceRef, so_far: UnfinishedInventory | None = None, *, piece_s: int | None = None
     ) -> Inventory | UnfinishedInventory:
         """List what a service holds, through the real client."""
         return take_inventory(self.arm, service, so_far, clock=self.clock)
+
+    def probe_gateway(self, url: str) -> GatewayProbe:
+        """Ask the gateway at a URL, for real."""
+        self.probed.append(url)
+        return probe_gateway(url)
 
 
 class World(Stage):
@@ -74,11 +88,31 @@ class World(Stage):
         self, monkeypatch: pytest.MonkeyPatch, ports: WorldPorts, stand_ins: dict[str, Any] | None = None
     ) -> None:
         super().__init__(monkeypatch, ports, stand_ins)
+        self._monkeypatch = monkeypatch
         self.azure = ports.azure
+        self.others: list[World] = []
+        """Apps of other regions that were made of this one."""
         for service in ports.plan.services:
-            self.azure.add(service.ref)
-            if service.standby is not None:
-                self.azure.add(service.standby.ref, entities={})
+            ends = [end for end in (service.standby, service.drill_target) if end is not None]
+            for ref, entities in [(service.ref, None), *((end.ref, {}) for end in ends)]:
+                if not self.azure.has(ref):
+                    self.azure.add(ref, entities=entities)
+
+    def in_region(self, region: str) -> World:
+        """Make the app of another region, over the same world; it is at work from now on, this one is not."""
+        other = World(self._monkeypatch, self.ports.in_region(region))
+        self.others.append(other)
+        return other
+
+    def take_over(self) -> None:
+        """Be at work again, after the app of another region was; the time since then passes at once."""
+        self._monkeypatch.setattr(wiring, "ports", lambda: self.ports)
+        self.host.run_for(self.ports.clock.now() - self.host.clock.now())
+        self.ports.clock.follow(self.host.clock.now)
+
+    def lose(self, region: str, state: str = "unreachable") -> None:
+        """Take a region's services and accounts away; "up" brings them back. See `Azure.lose`."""
+        self.azure.lose(region, state)
 
     @property
     def service(self) -> ServiceRef:

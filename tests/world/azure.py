@@ -16,9 +16,11 @@ from azure.core.credentials import AccessToken
 from shared.core.services import ServiceRef
 from simulator import errors
 from simulator.faults import Fault
+from simulator.storage import StorageRefusedError
 from simulator.testing import OperationAccount, VirtualSimulator
 from simulator.wire import Answer
-from tests.fakes import FakeClock, MemoryStorage
+from tests.fakes import FakeClock, MemoryBlobs, MemoryStorage
+from tests.fakes.ports import ACCOUNTS
 
 TIER = "Standard"
 SOMEBODY = "somebody"
@@ -45,13 +47,13 @@ class Vault:
     """Takes the simulator's backups into the same memory that the app reads, and remembers each."""
 
     def __init__(self, storage: MemoryStorage, clock: FakeClock) -> None:
-        self._storage = storage
+        self.storage = storage
         self.now = clock.now
         self.written: list[WrittenBlob] = []
 
     def write(self, account: str, container: str, name: str, content: bytes) -> None:
         """Write a blob; the service itself makes a container that is missing."""
-        blobs = self._storage.container(account, container)
+        blobs = self._reached(account, container)
         blobs.is_there = True
         blobs.put(name, content)
         self.written.append(
@@ -66,8 +68,13 @@ class Vault:
 
     def read(self, account: str, container: str, name: str) -> bytes | None:
         """Return a blob's content, None if it is not there."""
-        blobs = self._storage.container(account, container)
+        blobs = self._reached(account, container)
         return blobs.read(name)[0] if blobs.exists(name) else None
+
+    def _reached(self, account: str, container: str) -> MemoryBlobs:
+        if self.storage.is_lost(account):
+            raise StorageRefusedError(f"storage account '{account}' cannot be reached")
+        return self.storage.container(account, container)
 
 
 class Credentials:
@@ -114,6 +121,7 @@ class Azure:
         self.simulator = simulator
         self.vault = vault
         self.credentials = Credentials(simulator)
+        self._lost_after = 0
 
     @property
     def url(self) -> str:
@@ -133,6 +141,10 @@ class Azure:
         self.simulator.arm("PUT", service.resource_id, body)
         for path, properties in (ENTITIES if entities is None else entities).items():
             self.simulator.arm("PUT", f"{service.resource_id}/{path}", {"properties": properties})
+
+    def has(self, service: ServiceRef) -> bool:
+        """Tell whether a service is there."""
+        return service.resource_id.lower() in {one.id.key for one in self.simulator.world.services}
 
     def takes(self, action: str, *, service: ServiceRef | None = None, **progression: Any) -> None:
         """Say how long operations take: `seconds=`, `polls=` or `immediate=True`; `retryAfter=` is a text."""
@@ -184,6 +196,26 @@ class Azure:
         """Say how its next operation ends: `error=`, `blob=`, `changed=`, `stateAfter=`, `times=`."""
         body = {"operation": action, "service": service.resource_id, **outcome}
         self.simulator.control("POST", "outcomes", body)
+
+    def lose(self, region: str, state: str = "unreachable") -> None:
+        """
+        Lose a region: connections are cut, or with "unavailable" answered with 503; "up" brings it back.
+
+        Its accounts are gone for the app and for services of other regions.
+        """
+        self.simulator.control("POST", "regions", {"region": region, "state": state})
+        self.vault.storage.lose(*([] if state == "up" else [ACCOUNTS[region]]))
+        self._lost_after = self._calls_made()
+
+    def calls_to(self, region: str, services: Iterable[ServiceRef]) -> list[dict[str, Any]]:
+        """Return the calls to services of a region since it was lost."""
+        lost = [one.resource_id.lower() for one in services if one.region == region]
+        made = self.simulator.world.journal.entries(after=self._lost_after)
+        return [one for one in made if one["path"].lower().startswith(tuple(lost))]
+
+    def _calls_made(self) -> int:
+        made = self.simulator.world.journal.entries()
+        return int(made[-1]["number"]) if made else 0
 
     def holds(self, service: ServiceRef, *, seconds: float) -> None:
         """Put a service in transition because somebody else changes it."""

@@ -15,6 +15,7 @@ from tests.world.app import World, WorldPorts
 from tests.world.azure import Azure
 
 MakeWorld = Callable[..., World]
+COPIES = {"account": "drstandby", "container": "apim-copies", "createContainer": True}
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +49,19 @@ def cloud(
 def make_world(
     cloud: Azure, clock: FakeClock, storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeWorld]:
-    """Return a function that makes the app; it is replayed from scratch when its test is over."""
+    """
+    Return a function that makes the app; it is replayed from scratch when its test is over.
+
+    With `copies` the standbys name storage of their own.
+    """
     made: list[World] = []
 
-    def make(*services: str, stand_ins: dict[str, Any] | None = None, **plan: Any) -> World:
+    def make(
+        *services: str, stand_ins: dict[str, Any] | None = None, copies: bool = False, **plan: Any
+    ) -> World:
         document = plan_json(services or ("contoso",), **plan)
+        for service in document["services"] if copies else ():
+            service["standby"]["storage"] = dict(COPIES)
         ports = WorldPorts(document, azure=cloud, clock=clock, storage=storage)
         made.append(World(monkeypatch, ports, stand_ins))
         return made[-1]
@@ -60,10 +69,12 @@ def make_world(
     yield make
     try:
         for world in made:
-            world.check_determinism()
+            for app in (world, *world.others):
+                app.check_determinism()
     finally:
         for world in made:
-            world.host.close()
+            for app in (world, *world.others):
+                app.host.close()
 
 
 @pytest.fixture
