@@ -142,8 +142,9 @@ def _stop_replication(facts: Facts, apps: Apps) -> Step:
         ),
         commands=(apps.stop(region, facts.service, f"failover to {facts.name}"), state, *follow),
         how_to_know=(
-            "underWay of the first answer is null, or GET /api/runs/{run_id} of that run answers 200. The "
-            "state of the service names the stop among standby.reasons, and standby.word is not Replicating."
+            "underWay of the first answer is null, or GET /api/runs/{run_id} of that run no longer answers "
+            "202. The state of the service names the stop among standby.reasons, and standby.word is not "
+            "Replicating. If that run ended other than Succeeded, what the standby holds is not certain."
         ),
     )
 

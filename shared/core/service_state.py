@@ -156,7 +156,9 @@ def judge(
 
 
 def hours(duration_s: float) -> str:
-    """Return a duration as an operator reads it: 25 minutes, 31 hours, 4 days."""
+    """Return a duration as an operator reads it: 50 seconds, 25 minutes, 31 hours, 4 days."""
+    if duration_s < 2 * 60:
+        return f"{round(duration_s)} seconds"
     if duration_s < 2 * 3600:
         return f"{round(duration_s / 60)} minutes"
     if duration_s < 72 * 3600:

@@ -197,7 +197,7 @@ def test_a_restore_that_is_under_way_is_waited_for(seen: str) -> None:
 
     assert "Run 20261123T010000Z-replicate-contoso restores into it already" in second.what
     assert second.commands[2].endswith("/api/runs/20261123T010000Z-replicate-contoso")
-    assert "GET /api/runs/{run_id} of that run answers 200" in second.how_to_know
+    assert "GET /api/runs/{run_id} of that run no longer answers 202" in second.how_to_know
 
 
 def test_the_fourth_step_has_the_lines_of_what_is_needed_and_not_of_dns() -> None:

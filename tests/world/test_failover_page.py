@@ -41,9 +41,9 @@ def routes() -> list[tuple[str, str, str]]:
     ]
 
 
-def run(line: str, apps: dict[str, World]) -> tuple[int, Any]:
+def run(line: str, apps: dict[str, World], point: str = "") -> tuple[int, Any]:
     """Run one call: at the app of its region, with its body; what it starts has two hours."""
-    words = shlex.split(line)
+    words = [word.replace("$POINT", point) for word in shlex.split(line)]
     body = words[words.index("-d") + 1] if "-d" in words else None
     match = re.fullmatch(r"\$(\w+)_APP/api/([^?]*)", words[-1])
     assert match, line
@@ -133,8 +133,9 @@ def test_a_lost_region_and_the_way_back(make_world: MakeWorld, monkeypatch: pyte
     stopped = run(look, apps)[1]["standby"]
     assert stopped["word"] != "Replicating"
     assert any("failover to contoso-neu" in reason for reason in stopped["reasons"])
-    assert run(dry, apps)[1]["dryRun"] is True
-    status, started = run(restore, apps)
+    point = ready["recoveryPoint"]["name"]
+    assert run(dry, apps, point)[1]["dryRun"] is True
+    status, started = run(restore, apps, point)
     assert status == 202
     ended_well(standby, started)
 
