@@ -162,7 +162,9 @@ def holds(point: RestorePoint, target: ServiceRef, own_run_id: str, ports: Ports
     since = ports.clock.now() - RECENTLY
     runs = _restores(point.service, target, ports.runs.ids_since(since, ports.clock.now()), since, ports)
     return any(
-        run.word is Outcome.SUCCEEDED and (run.restore_point or "") >= point.name
+        run.word is Outcome.SUCCEEDED
+        and (left := replica_of(run)) is not None
+        and left.point_started_at >= point.started_at  # names sort by the wish, not by the start
         for run in runs
         if run.run_id != own_run_id
     )

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 from shared.core import preflight_service as service
 from shared.core import preflight_storage as storage
-from shared.core import shell_lines
 from shared.core.lro import Fault
-from shared.core.preflight_facts import Check, Facts, Finding, NotCheckedError, Verdict
+from shared.core.preflight_facts import Check, Facts, Finding, Verdict, make
 
 _LEARN = "https://learn.microsoft.com/azure/"
 _BACKUP = f"{_LEARN}api-management/api-management-howto-disaster-recovery-backup-restore"
@@ -94,7 +93,7 @@ CHECKS = tuple(
 
 def judge(facts: Facts) -> tuple[Check, ...]:
     """Make every check, in the order of CHECKS."""
-    return tuple(_check(row, facts) for row in CHECKS)
+    return tuple(make(row.name, row.link, row.judge, facts) for row in CHECKS)
 
 
 def worst(checks: Iterable[Check]) -> Verdict:
@@ -132,17 +131,3 @@ def remarks(checks: Sequence[Check], service: str) -> tuple[str, ...]:
         where = f"GET /api/preflight?service={service} says why"
         lines.append(f"preflight: not checked: {', '.join(missed)} ({where})")
     return tuple(lines)
-
-
-def _check(row: _Row, facts: Facts) -> Check:
-    try:
-        found = row.judge(facts)
-    except NotCheckedError as err:
-        command = shell_lines.give("Reader", err.scope) if err.scope else ""
-        found = Finding(verdict=Verdict.NOT_CHECKED, cause=str(err), command=command)
-    except (TypeError, KeyError, AttributeError, ValueError):
-        # a resource of an unknown shape must neither pass for a good one nor hide the other checks
-        found = Finding(verdict=Verdict.NOT_CHECKED, cause="what was read is not of the documented shape")
-    return Check(
-        name=row.name, verdict=found.verdict, cause=found.cause, command=found.command, link=row.link
-    )

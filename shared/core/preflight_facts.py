@@ -8,16 +8,17 @@ not made. Nothing here judges.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from shared.core import names
+from shared.core import names, shell_lines
 from shared.core.access import BackupStorage
 from shared.core.documents import Value
 from shared.core.services import ServiceRef
 
 _T = TypeVar("_T")
+_F = TypeVar("_F")
 
 
 class Verdict(enum.StrEnum):
@@ -126,6 +127,19 @@ def seen(fact: _T | Unseen) -> _T:
     if isinstance(fact, Unseen):
         raise NotCheckedError(fact.reason, fact.scope)
     return fact
+
+
+def make(name: str, link: str, judge: Callable[[_F], Finding], facts: _F) -> Check:
+    """Make one check, or say why it was not made; none that goes wrong hides another."""
+    try:
+        found = judge(facts)
+    except NotCheckedError as err:
+        command = shell_lines.give("Reader", err.scope) if err.scope else ""
+        found = Finding(verdict=Verdict.NOT_CHECKED, cause=str(err), command=command)
+    except (TypeError, KeyError, AttributeError, ValueError):
+        # a resource of an unknown shape must not pass for a good one
+        found = Finding(verdict=Verdict.NOT_CHECKED, cause="what was read is not of the documented shape")
+    return Check(name=name, verdict=found.verdict, cause=found.cause, command=found.command, link=link)
 
 
 def properties(resource: Mapping[str, Any]) -> Mapping[str, Any]:

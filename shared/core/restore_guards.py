@@ -17,10 +17,9 @@ from shared.core import preflight_service as service
 from shared.core import preflight_storage as storage
 from shared.core import restore_point_guards as point
 from shared.core import restore_target_guards as target
-from shared.core import shell_lines
 from shared.core.lro import Fault
 from shared.core.preflight import refusal_fault
-from shared.core.preflight_facts import Check, Facts, Finding, NotCheckedError, Unseen, Verdict
+from shared.core.preflight_facts import Check, Facts, Finding, NotCheckedError, Unseen, Verdict, make
 from shared.core.restore_facts import RestoreFacts
 
 _LEARN = "https://learn.microsoft.com/azure/"
@@ -98,7 +97,9 @@ GUARDS = tuple(
 
 def judge(facts: RestoreFacts) -> tuple[Check, ...]:
     """Ask every guard of this kind of restore, in the order of GUARDS."""
-    return tuple(_check(row, facts) for row in GUARDS if facts.request.kind in row.kinds)
+    return tuple(
+        make(row.name, row.link, row.judge, facts) for row in GUARDS if facts.request.kind in row.kinds
+    )
 
 
 def pending(facts: RestoreFacts, found: tuple[Check, ...]) -> str:
@@ -120,17 +121,3 @@ def fault_of(refusals: tuple[Check, ...]) -> Fault:
     if fault is None:
         raise ValueError("nothing refuses")
     return fault
-
-
-def _check(row: _Row, facts: RestoreFacts) -> Check:
-    try:
-        found = row.judge(facts)
-    except NotCheckedError as err:
-        command = shell_lines.give("Reader", err.scope) if err.scope else ""
-        found = Finding(verdict=Verdict.NOT_CHECKED, cause=str(err), command=command)
-    except (TypeError, KeyError, AttributeError, ValueError):
-        # a resource of an unknown shape must neither pass for a good one nor hide the other guards
-        found = Finding(verdict=Verdict.NOT_CHECKED, cause="what was read is not of the documented shape")
-    return Check(
-        name=row.name, verdict=found.verdict, cause=found.cause, command=found.command, link=row.link
-    )
