@@ -1,4 +1,4 @@
-"""What set-up makes: `.venv`, `node_modules`, and for the index test `build/venv313`."""
+"""What set-up makes: `.venv`, `node_modules`, and for the tests `build/venv313` and `build/checkov`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Environment:
 
 
 DEVELOPMENT = Environment(folder=ROOT / ".venv", lock=ROOT / "requirements-dev.txt")
+SCANNER = Environment(folder=ROOT / "build" / "checkov", lock=ROOT / "requirements-checkov.txt")
 WORKER = Environment(folder=ROOT / "build" / "venv313", lock=ROOT / "requirements-worker.txt")
 
 
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
     """Set up what the arguments ask for."""
     parser = argparse.ArgumentParser(prog="tools.setup", description=__doc__)
     parser.add_argument(
-        "--worker", action="store_true", help="also the environment of the worker's index test"
+        "--worker", action="store_true", help="also what tests alone need: worker library, policy scanner"
     )
     wanted = parser.parse_args(arguments)
     return told("set-up", lambda: set_up(with_worker=wanted.worker))
@@ -64,6 +65,7 @@ def set_up(*, with_worker: bool) -> int:
         make_environment(DEVELOPMENT, machine.base_python(), log)
         make_node_modules(have_node(log), log)
         if with_worker:
+            make_environment(SCANNER, machine.base_python(), log)
             make_worker_environment(log)
     return 0
 

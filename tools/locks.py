@@ -20,6 +20,7 @@ UV_FOLDER = ROOT / "build" / "uvenv"
 LOCKS = (
     ("requirements", "3.11"),
     ("requirements-dev", "3.11"),
+    ("requirements-checkov", "3.11"),
     ("requirements-node", "3.11"),
     ("requirements-worker", "3.13"),
 )
