@@ -15,7 +15,7 @@ SIZES ?=
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock schema clean
+.PHONY: help setup demo test check bench package sbom lock schema clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -38,6 +38,13 @@ check: ## set-up and the checks only: ruff, mypy, import contracts
 bench: ## what a fleet costs: calls, CPU, memory (SIZES="10 100" instead of 10 to 1,000, which takes an hour)
 	@$(call with_python,setup)
 	@exec $(VENV_PYTHON) -m bench fleet $(if $(SIZES),--services $(SIZES))
+
+package: ## the zip that Azure gets, checked: what it holds, its functions, and one night with it
+	@$(call with_python,setup)
+	@exec $(VENV_PYTHON) -m tools.package
+
+sbom: ## the parts of the package with their hashes, as CycloneDX
+	@$(call with_python,sbom)
 
 lock: ## write the requirements*.txt locks anew (UPGRADE=1 for newer versions)
 	@$(call with_python,locks $(if $(UPGRADE),--upgrade))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 
 import azure.functions as func
@@ -14,6 +13,7 @@ from shared.core.ports import Ports
 from shared.findings import FindingsError
 from shared.instances import DurableClient
 from shared.nights import begin_night, forget_night
+from shared.threads import in_thread
 
 
 async def start_backups(
@@ -30,11 +30,11 @@ async def start_backups(
     """
     try:
         content = req.get_body()
-        wish, services = await asyncio.to_thread(read_request, content, request_id or uuid.uuid4().hex, ports)
+        wish, services = await in_thread(read_request, content, request_id or uuid.uuid4().hex, ports)
         try:
             has_begun = await begin_night(client, ports, wish)
         except UnavailableError as err:
-            await asyncio.to_thread(_take_back, ports, wish.night, err)
+            await in_thread(_take_back, ports, wish.night, err)
             raise
         if not has_begun:
             raise ConflictError(f"there is a night {wish.night} already; ask again")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -24,6 +23,7 @@ from shared.core.steps import StepResult, attempt, done, fault_of
 from shared.instances import DurableClient, instance_state
 from shared.records import newest
 from shared.start import Started, start_run
+from shared.threads import in_thread
 
 WARNINGS_MAX = 100
 POINTS_READ_MAX = 3
@@ -125,9 +125,9 @@ async def start_backup(wish: dict[str, Any], client: DurableClient, ports: Ports
     """
     start = Start.from_json(wish)
     try:
-        request = await asyncio.to_thread(backup_request, start, ports)
+        request = await in_thread(backup_request, start, ports)
         instance_id = request.first_record().instance_id
-        if start.look_first and (found := await asyncio.to_thread(_point_of, start, ports)):
+        if start.look_first and (found := await in_thread(_point_of, start, ports)):
             return {"started": "ended", "runId": found.run_id, "instanceId": instance_id}
         word = await start_run(ports, client, request)
         if word is Started.BUSY and start.look_first:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import logging
 
@@ -26,6 +25,7 @@ from shared.nights import (
     open_nights,
     resume_night,
 )
+from shared.threads import in_thread
 
 GRACE = dt.timedelta(minutes=5)
 """How long an occurrence is left to the timer itself."""
@@ -52,7 +52,7 @@ async def start(client: DurableClient, ports: Ports, schedule: Schedule) -> None
         return
     if found.standing is Standing.ENDED and found.instance.status in ENDED_BADLY:
         await resume_night(client, ports, found.mark or wish, found.instance.status)
-        await asyncio.to_thread(ports.records().delete, layout.night_key(wish.night))
+        await in_thread(ports.records().delete, layout.night_key(wish.night))
         return
     if found.standing is Standing.UNHEARD_OF and await begin_night(client, ports, wish):
         return
@@ -68,19 +68,19 @@ async def catch_up(client: DurableClient, ports: Ports, schedule: Schedule) -> N
     """Start again what was cut off, and start the newest night of the schedule if nothing has."""
     now = ports.clock.now()
     due = schedule.newest(now)
-    for night in await asyncio.to_thread(open_nights, ports):
+    for night in await in_thread(open_nights, ports):
         try:
             found = await find_night(client, ports, night)
         except ProtocolError as err:  # one mark that cannot be read must not hide the others
             telemetry.log(telemetry.Event.RECORD_UNREADABLE, level=logging.ERROR, message=err.message)
             continue
         if found.standing is Standing.ENDED:
-            await asyncio.to_thread(forget_night, ports, night)
+            await in_thread(forget_night, ports, night)
         elif found.mark and _is_worthwhile(found, found.mark, due, now):
             await resume_night(client, ports, found.mark, found.instance.status)
             _log(found.mark, f"it was cut off: {found.instance.status or 'it never began'}")
         elif found.mark and found.standing is Standing.CUT_OFF:
-            await asyncio.to_thread(_give_up, found.mark, now, ports)
+            await in_thread(_give_up, found.mark, now, ports)
     if due is not None and due == schedule.newest(now - GRACE):
         await _start_missed(client, ports, schedule, due)
 
@@ -92,7 +92,7 @@ async def _start_missed(client: DurableClient, ports: Ports, schedule: Schedule,
     before = schedule.newest(due - dt.timedelta(seconds=1))
     if found.standing is not Standing.UNHEARD_OF or before is None:
         return
-    last = await asyncio.to_thread(_last_scheduled, ports)
+    last = await in_thread(_last_scheduled, ports)
     # none: a fresh deployment, which must not back up at once; a later one than the one before: the
     # schedule was changed, and the time since then has had its night
     if last is None or last > names.night_id(before):

@@ -1,4 +1,4 @@
-"""The command line: `python -m bench fleet`; each size is measured twice, in processes of their own."""
+"""The command line: `python -m bench fleet` or `costs`; fleets are measured in processes of their own."""
 
 from __future__ import annotations
 
@@ -26,17 +26,25 @@ def main(argv: list[str]) -> int:
         options.out.write_text(json.dumps(found))
         return 0
     options.work.mkdir(parents=True, exist_ok=True)
+    if options.command == "costs":
+        from bench import costs  # the app is not needed to start the others
+
+        sizes = [costs.measure(size, nights=options.nights, work=options.work) for size in options.services]
+        print(f"\n{costs.table(sizes)}\n")
+        _write(options.work / "costs.json", {"sizes": sizes})
+        return 0
     reports = [_measured(size, options.work) for size in options.services]
-    document = {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "sizes": reports,
-        "growth": report.growth(reports),
-    }
-    path = options.work / "fleet.json"
-    path.write_text(json.dumps(document, indent=2) + "\n")
-    print(f"\n{report.table(reports)}\n\n{path} has all of it")
+    print(f"\n{report.table(reports)}\n")
+    _write(options.work / "fleet.json", {"sizes": reports, "growth": report.growth(reports)})
     return 0
+
+
+def _write(path: Path, found: dict[str, Any]) -> None:
+    """Write what was found, with the machine that found it."""
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    document = {"machine": machine, "python": platform.python_version(), **found}
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    print(f"{path} has all of it")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     fleet = commands.add_parser("fleet", help="a night over simulated fleets of several sizes")
     fleet.add_argument("--services", type=int, nargs="+", default=SIZES, metavar="N")
     fleet.add_argument("--work", type=Path, default=Path("build/bench"), help="default: %(default)s")
+    costs = commands.add_parser("costs", help="what is billed for nights, replications and idle hours")
+    costs.add_argument("--services", type=int, nargs="+", default=(1, 10), metavar="N")
+    costs.add_argument("--nights", type=int, default=33, help="the last is counted; default: %(default)s")
+    costs.add_argument("--work", type=Path, default=Path("build/bench"), help="default: %(default)s")
     one = commands.add_parser("one", help="one size, in this process (what `fleet` starts)")
     one.add_argument("--services", type=int, required=True)
     one.add_argument("--memory", action="store_true")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import uuid
 from typing import Annotated, Any, TypeVar
@@ -31,6 +30,7 @@ from shared.core.rebuilding import RebuildRecord, RebuildState
 from shared.core.retention import REASON_LENGTH_MAX, Hold, plan_prune
 from shared.instances import DurableClient, instance_state
 from shared.records import read_document
+from shared.threads import in_thread
 
 _B = TypeVar("_B", bound=Value)
 
@@ -59,7 +59,7 @@ class RebuildBody(Value):
 async def show_prune_plan(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     """Answer what would become of every restore point of a service, and why. Nothing is changed."""
     try:
-        shown = await asyncio.to_thread(_prune_plan, req.params.get("service"), ports)
+        shown = await in_thread(_prune_plan, req.params.get("service"), ports)
     except DrError as err:
         return http.failure(err)
     return http.answer(200, shown)
@@ -68,7 +68,7 @@ async def show_prune_plan(req: func.HttpRequest, ports: Ports) -> func.HttpRespo
 async def hold_restore_point(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     """Hold a restore point, and answer the hold; the same hold again changes nothing."""
     try:
-        hold = await asyncio.to_thread(_hold, req, ports)
+        hold = await in_thread(_hold, req, ports)
     except DrError as err:
         return http.failure(err)
     return http.answer(200, hold.to_json())
@@ -77,7 +77,7 @@ async def hold_restore_point(req: func.HttpRequest, ports: Ports) -> func.HttpRe
 async def release_restore_point(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     """Take a hold back; again changes nothing."""
     try:
-        await asyncio.to_thread(_release, req, ports)
+        await in_thread(_release, req, ports)
     except DrError as err:
         return http.failure(err)
     return http.answer(200, {"hold": None})
@@ -96,7 +96,7 @@ async def start_rebuild(
         request_id: for tests; a new one by default.
     """
     try:
-        record = await asyncio.to_thread(_new_rebuild, req, request_id or uuid.uuid4().hex, ports)
+        record = await in_thread(_new_rebuild, req, request_id or uuid.uuid4().hex, ports)
         state = RebuildState(rebuild_id=record.rebuild_id, intervals=ports.intervals, waiting=record.services)
         try:
             await client.start_new("rebuild_catalog", record.rebuild_id, state.to_json())
@@ -117,17 +117,17 @@ async def get_rebuild(req: func.HttpRequest, client: DurableClient, ports: Ports
     """Answer 202 while a rebuild is at work, and at the end what became of every blob."""
     rebuild_id = req.route_params.get("rebuild_id", "")
     try:
-        record = await asyncio.to_thread(_rebuild, rebuild_id, ports)
+        record = await in_thread(_rebuild, rebuild_id, ports)
         if record.ended_at is None:
             state = await instance_state(client, rebuild_id)
-            record = await asyncio.to_thread(_rebuild, rebuild_id, ports)
+            record = await in_thread(_rebuild, rebuild_id, ports)
             age = ports.clock.now() - record.requested_at
             grace = dt.timedelta(seconds=ports.intervals.abandoned_s)
             if record.ended_at is None and not state.is_running and age > grace:
                 message = f"nothing drives {rebuild_id} any more; what it wrote stays. Ask for another one"
                 return http.answer(424, http.envelope(code="RebuildAbandoned", message=message))
         if record.ended_at is None:
-            seen = await asyncio.to_thread(_seen, rebuild_id, ports)
+            seen = await in_thread(_seen, rebuild_id, ports)
             progress = {"rebuildId": rebuild_id, "services": len(record.services), "servicesSeen": seen}
             return http.answer(202, progress, _follow(req, rebuild_id))
     except DrError as err:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from shared.core.runs import RunPhase, RunRecord
 from shared.instances import DurableClient
 from shared.nights import begin_night, find_night, forget_night, resume_night
 from shared.records import newest, read_document
+from shared.threads import in_thread
 
 POINTS_READ_MAX = 3
 """The newest by name is the newest by its wish; more than one, in case one cannot be read."""
@@ -77,20 +77,20 @@ def unwanted(service: ProtectedService | None, ports: Ports) -> str:
 
 async def _weigh(look: Look, client: DurableClient, ports: Ports) -> dict[str, Any] | None:
     """Return what came of one look; None if something changed while it was written down."""
-    found = await asyncio.to_thread(_read, look.service, ports)
+    found = await in_thread(_read, look.service, ports)
     if found is None or found[0].wait != look.wait or not found[0].is_waiting:
         return _over(look.service, "nobody has to wait, or another one does")
     changes, etag = found
-    decision = await asyncio.to_thread(_decide, changes, ports)
+    decision = await in_thread(_decide, changes, ports)
     if decision.next is Next.WAIT:
         return {"until": decision.at.isoformat(), "reason": decision.reason}
     if decision.next is Next.REST:
         with contextlib.suppress(ConflictError):
-            await asyncio.to_thread(_replace, at_rest(changes), etag, ports)
+            await in_thread(_replace, at_rest(changes), etag, ports)
             return _over(look.service, decision.reason)
         return None
     night = await _begin(look, decision.reason, client, ports)
-    left = await asyncio.to_thread(_hand_over, changes, night, look.at, ports)
+    left = await in_thread(_hand_over, changes, night, look.at, ports)
     return None if left.is_waiting else _over(look.service, decision.reason, night)
 
 
@@ -156,7 +156,7 @@ async def _begin(look: Look, reason: str, client: DurableClient, ports: Ports) -
             return night
     except UnavailableError:
         # nothing was started: the next look begins another one, and this one must not be taken up as well
-        await asyncio.to_thread(forget_night, ports, night)
+        await in_thread(forget_night, ports, night)
         raise
     found = await find_night(client, ports, night)
     if found.mark is not None and found.instance.status is None:

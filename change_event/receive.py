@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import logging
 
@@ -17,6 +16,7 @@ from shared.core.events import Ignored
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
 from shared.instances import DurableClient, instance_state
+from shared.threads import in_thread
 
 FUNCTION = "wait_for_quiet"
 TRIES_MAX = 10
@@ -35,7 +35,7 @@ async def receive(text: str, client: DurableClient, ports: Ports) -> None:
     if isinstance(change, Ignored):
         telemetry.log(telemetry.Event.CHANGE_IGNORED, reason=change.reason)
         return
-    service = await asyncio.to_thread(roster.find_resource, ports, change.resource_id)
+    service = await in_thread(roster.find_resource, ports, change.resource_id)
     reason = unwanted(service, ports)
     if service is None or reason:
         telemetry.log(telemetry.Event.CHANGE_IGNORED, reason=reason, event_id=change.event_id)
@@ -45,7 +45,7 @@ async def receive(text: str, client: DurableClient, ports: Ports) -> None:
         reason = f"run {own_run} of ours has the service"
         telemetry.log(telemetry.Event.CHANGE_IGNORED, reason=reason, event_id=change.event_id)
         return
-    changes = await asyncio.to_thread(_write_down, service.name, change, ports)
+    changes = await in_thread(_write_down, service.name, change, ports)
     if changes.is_waiting:
         await _make_sure(service, changes, client, ports)
 
@@ -63,7 +63,7 @@ async def _own_run(
     if last.get("kind") not in {"restore", "replicate", "drill"}:
         return None
     try:
-        run, _ = await asyncio.to_thread(ports.runs.read, str(last.get("runId")))
+        run, _ = await in_thread(ports.runs.read, str(last.get("runId")))
     except (NotFoundError, ProtocolError):
         return None
     posted_at = run.first_posted_at or run.posted_at

@@ -63,7 +63,7 @@ def _play(folder: WorkFolder, supervisor: Supervisor, console: Console, options:
     console.print()
     fault: DemoFault | None = None
     with open_screen(console, speed=options.speed) as screen:
-        trip = story(folder, supervisor, screen, speed=options.speed)
+        trip = story(folder, supervisor, screen, speed=options.speed, app=options.app.resolve())
         try:
             trip.run()
         except DemoFault as err:
@@ -176,6 +176,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--scenario", default="night", choices=tuple(SCENARIOS), help="which story (default night)"
+    )
+    parser.add_argument(
+        "--app",
+        type=Path,
+        default=environment.ROOT,
+        help="folder of the function app (default: this repository), for instance an unpacked package",
     )
     parser.add_argument("--keep", action="store_true", help="leave everything up at the end, until Ctrl-C")
     parser.add_argument(

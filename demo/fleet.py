@@ -118,12 +118,18 @@ def relay(folder: WorkFolder, storage: Storage, simulator_ready: Ready, ca: Path
 
 
 def devhost(
-    folder: WorkFolder, side: Side, settings: Mapping[str, str], ca: Path, *, disabled: Collection[str]
+    folder: WorkFolder,
+    side: Side,
+    settings: Mapping[str, str],
+    ca: Path,
+    *,
+    app: Path = ROOT,
+    disabled: Collection[str],
 ) -> Program:
     """
     The function app of one region; started again, it keeps its state and its port.
 
-    `disabled` are timers that do not fire by themselves.
+    `app` is the folder of function_app.py, `disabled` are timers that do not fire by themselves.
     """
     file = folder.ready(side.name)
     # A developer's local.settings.json is not for the demo.
@@ -132,7 +138,7 @@ def devhost(
 
     def command(port: int) -> Command:
         return (
-            *(sys.executable, "-m", "devhost", "start", "--app", str(ROOT), "--port", str(port)),
+            *(sys.executable, "-m", "devhost", "start", "--app", str(app), "--port", str(port)),
             *("--state", str(folder.path / f"{side.name}.sqlite"), "--task-hub", f"demo{side.name}"),
             *("--settings", str(own_settings), "--ready-file", str(file)),
         )

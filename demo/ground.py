@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from demo import clock, environment, fleet, seed
@@ -36,8 +37,11 @@ class Ground:
     disabled: tuple[str, ...] = ()
     """Timers that must not fire by chance while the story is told."""
 
-    def __init__(self, folder: WorkFolder, supervisor: Supervisor, screen: Screen, *, speed: float) -> None:
+    def __init__(
+        self, folder: WorkFolder, supervisor: Supervisor, screen: Screen, *, speed: float, app: Path
+    ) -> None:
         self._folder = folder
+        self._app = app
         self._supervisor = supervisor
         self._screen = screen
         self._speed = speed
@@ -134,7 +138,7 @@ class Ground:
                 now=clock.now(),
             )
             programs[side.name] = fleet.devhost(
-                self._folder, side, settings, self._ca, disabled=self.disabled
+                self._folder, side, settings, self._ca, app=self._app, disabled=self.disabled
             )
         programs["relay"] = fleet.relay(self._folder, storage, simulator, self._ca)
         for program in programs.values():

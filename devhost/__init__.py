@@ -39,7 +39,11 @@ Durable orchestrations follow the JSON protocol of azure-functions-durable 1.x:
   (https://github.com/Azure/azure-functions-durable-python/issues/603). Do not rely on its absence;
 - a sub-orchestration whose instance id is in use fails at once (Azure may leave the parent waiting);
 - terminate takes effect at once; like in Azure it does not reach sub-orchestrations;
-- a version given to an instance is handed to the orchestrator; there are no match strategies.
+- an instance gets its version when it is started, a sub-orchestration too (the host's, not its parent's), and
+  keeps it over continue_as_new. Newer instances than the host's `defaultVersion` are left as they are, with
+  their messages (`CurrentOrOlder`, `Reject`; any other strategy is refused in host.json). Like in Azure,
+  activities that they have scheduled already are run by a host of any version. Azure puts a refused instance
+  back into its queue again and again; here it is not touched, and goes on at once when its host is back.
 
 What is the same, and is relied on: activities run at least once; an id that is pending, running or suspended
 is refused and an ended one is replaced; createdTime moves with every continue_as_new; a replay that schedules

@@ -36,6 +36,9 @@ class HostConfig:
     queues: QueueOptions = QueueOptions()
 
 
+_VERSION_STRATEGIES = {"versionMatchStrategy": "CurrentOrOlder", "versionFailureStrategy": "Reject"}
+
+
 def load_host_config(app_dir: pathlib.Path) -> HostConfig:
     """
     Read host.json; a missing file means defaults.
@@ -54,7 +57,7 @@ def load_host_config(app_dir: pathlib.Path) -> HostConfig:
             route_prefix=str(extensions.get("http", {}).get("routePrefix", "api")).strip("/"),
             activities_max=int(durable.get("maxConcurrentActivityFunctions", 10)),
             orchestrators_max=int(durable.get("maxConcurrentOrchestratorFunctions", 10)),
-            default_version=durable.get("defaultVersion"),
+            default_version=_default_version(durable),
             queues=QueueOptions(
                 batch_size=int(queues.get("batchSize", 16)),
                 dequeue_count_max=int(queues.get("maxDequeueCount", 5)),
@@ -64,6 +67,17 @@ def load_host_config(app_dir: pathlib.Path) -> HostConfig:
         )
     except (TypeError, ValueError, AttributeError) as err:
         raise ConfigError(f"{path}: {err}") from err
+
+
+def _default_version(durable: dict[str, Any]) -> str | None:
+    """Return the version of new instances; strategies that the devhost does not have are refused."""
+    for name, known in _VERSION_STRATEGIES.items():
+        if durable.get(name, known) != known:
+            raise ValueError(f"the devhost knows no other {name} than {known}, which is the default")
+    version = durable.get("defaultVersion")
+    if version is not None and not isinstance(version, str):
+        raise ValueError("defaultVersion is a string")
+    return version
 
 
 def apply_settings(path: pathlib.Path) -> list[str]:

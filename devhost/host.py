@@ -14,6 +14,7 @@ import os
 import pathlib
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Iterator
 from typing import Any
 
@@ -142,6 +143,7 @@ def start(options: Options) -> None:
     with _listen(options.port) as listening:
         port = listening.getsockname()[1]
         _prepare_environment(options, port)
+        _leave_to_the_app(options.app_dir)
         app = load(options.app_dir)
         store = Store(options.state, task_hub=options.task_hub)
         try:
@@ -176,6 +178,17 @@ def _listen(port: int) -> Iterator[socket.socket]:
         yield listening
 
 
+def _leave_to_the_app(app_dir: pathlib.Path) -> None:
+    """
+    Take the folder that the devhost itself came from off the module path, unless the app lies there too.
+
+    An app from elsewhere must not find a module here that it lacks itself: in Azure it would be missing.
+    """
+    own = pathlib.Path(__file__).resolve().parent.parent
+    if app_dir.resolve() != own:
+        sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry).resolve() != own]
+
+
 def _prepare_environment(options: Options, port: int) -> None:
     """Set what the real host sets for its worker, then the settings file; what is there already wins."""
     settings = options.settings
@@ -208,6 +221,7 @@ def _announce(host: Host, options: Options) -> None:
         options.state,
         "enforced" if host.keys else "not enforced (--auth)",
     )
+    log.info("  app: %s", sys.modules["function_app"].__file__)
     for route in host.http.routes:
         methods = ",".join(sorted(route.methods or {"any"}))
         log.info("  %s: [%s] %s/%s", route.function.name, methods, host.base_url, route.template)

@@ -72,6 +72,40 @@ def _execution_id(given: dict[str, Any]) -> str:
     raise LookupError("a history without its start")
 
 
+async def find_drift(
+    run: RunOrchestrator, name: str, given: dict[str, Any], before: dict[str, Any]
+) -> str | None:
+    """
+    Replay a history that was kept, and say where today's code would leave the recorded order of actions.
+
+    Only what a host holds against a replay counts: kinds, names and order, and where it ends. Inputs, outputs
+    and times may be others than those on record.
+
+    Args:
+        run: runs an orchestrator of today.
+        name: of the orchestrator.
+        given: the payload of a generation's last episode.
+        before: the answer that was given to it.
+    """
+    after = await _replay(run, name, given)
+    old, new = actions.flatten(before["actions"]), actions.flatten(after["actions"])
+    known: list[actions.Known] = [(action["actionType"], actions.name_of(action), None) for action in old]
+    drift = actions.find_drift(known, new)
+    if drift is None and len(new) > len(old):
+        drift = (
+            f"after the {len(old)} actions on record a replay scheduled '{actions.name_of(new[len(old)])}'"
+        )
+    if drift is None and (_ended(before) != _ended(after)):
+        drift = f"it {_ended(before)}, and in a replay it {_ended(after)}: {after.get('error') or 'no error'}"
+    return drift
+
+
+def _ended(state: dict[str, Any]) -> str:
+    if state.get("error"):
+        return "failed"
+    return "came to its end" if state["isDone"] else "waited"
+
+
 async def _replay(run: RunOrchestrator, name: str, given: dict[str, Any]) -> dict[str, Any]:
     """Feed a history as the past alone: what is new to the SDK begins at the last orchestrator start."""
     last = given["history"][-1]

@@ -75,6 +75,8 @@ class VirtualHost:
         *,
         activities: Mapping[str, StandIn] | None = None,
         start: dt.datetime = START,
+        state: pathlib.Path | None = None,
+        default_version: str | None = None,
     ) -> None:
         """
         Make a host over an app object.
@@ -83,14 +85,17 @@ class VirtualHost:
             functions: a `df.DFApp`; blueprints are registered in it as usual.
             activities: stand-ins by activity name; names the app does not have are added.
             start: aware; the first present time.
+            state: a state file, to take up what an earlier host left; None keeps the state in memory.
+            default_version: what host.json would say, which no app object has.
 
         Raises:
             IndexingError: the app cannot be indexed.
         """
         here = pathlib.Path()
         found = app.index(functions, needs_settings=False)
-        indexed = app.App(directory=here, functions=found, host=config.HostConfig())
-        self._open(indexed, activities or {}, start)
+        host = config.HostConfig(default_version=default_version)
+        indexed = app.App(directory=here, functions=found, host=host)
+        self._open(indexed, activities or {}, start, state)
 
     @classmethod
     def from_app(
@@ -103,10 +108,16 @@ class VirtualHost:
         if isinstance(source, func.FunctionRegister):
             return cls(source, activities=activities, start=start)
         host = cls.__new__(cls)
-        host._open(app.load(pathlib.Path(source), needs_settings=False), activities or {}, start)
+        host._open(app.load(pathlib.Path(source), needs_settings=False), activities or {}, start, None)
         return host
 
-    def _open(self, indexed: app.App, stand_ins: Mapping[str, StandIn], start: dt.datetime) -> None:
+    def _open(
+        self,
+        indexed: app.App,
+        stand_ins: Mapping[str, StandIn],
+        start: dt.datetime,
+        state: pathlib.Path | None,
+    ) -> None:
         self.clock = clock.VirtualClock(start)
         self.calls = []
         self._runner = asyncio.Runner()
@@ -115,7 +126,7 @@ class VirtualHost:
         self._close = weakref.finalize(self, self._resources.close)
         worker = Worker(threads_max=4)
         self._resources.callback(worker.close)
-        store = Store(None, task_hub=TASK_HUB)
+        store = Store(state, task_hub=TASK_HUB)
         self._resources.callback(store.close)
         server = _RpcServer()
         self._resources.callback(_stop, self._runner, server)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from typing import Any
 
@@ -21,6 +20,7 @@ from shared.core.runs import RunRecord
 from shared.findings import FindingsError
 from shared.instances import DurableClient, InstanceState, instance_state
 from shared.records import newest, read_document
+from shared.threads import in_thread
 
 OF_EACH_MAX = 3
 """Where all services are asked for."""
@@ -39,7 +39,7 @@ async def start_drill(
         request_id: for tests; a new one by default.
     """
     try:
-        asked = await asyncio.to_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
+        asked = await in_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
         await _begin(asked, client, ports)
     except FindingsError as err:
         return http.refusal(err)
@@ -73,7 +73,7 @@ async def _begin(asked: Asked, client: DurableClient, ports: Ports) -> None:
 async def list_drills(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     """Answer how services stand with their drills, and the drills, newest first: of one, or of all here."""
     try:
-        shown = await asyncio.to_thread(_list, req.params.get("service"), ports)
+        shown = await in_thread(_list, req.params.get("service"), ports)
     except DrError as err:
         return http.failure(err)
     return http.answer(200, {"value": shown})
@@ -105,11 +105,11 @@ async def get_drill(req: func.HttpRequest, client: DurableClient, ports: Ports) 
     try:
         if not names.is_run_id(drill_id) or "-drill-" not in drill_id:
             raise NotFoundError("that is not the id of a drill", hint=_HINT)
-        record = await asyncio.to_thread(_record, drill_id, ports)
+        record = await in_thread(_record, drill_id, ports)
         if record is not None:
             return _final(record)
         waiting = await instance_state(client, drills.drill_instance(drill_id))
-        run = await asyncio.to_thread(_run, drill_id, ports)
+        run = await in_thread(_run, drill_id, ports)
         if run is None and not waiting.is_running:
             raise NotFoundError(f"drill {drill_id} is not known here", hint=_HINT, code="DrillNotFound")
     except DrError as err:

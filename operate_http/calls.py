@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import azure.functions as func
@@ -22,6 +20,7 @@ from shared.core.runs import Outcome, RunPhase, RunRecord
 from shared.core.watching import wish_of
 from shared.instances import DurableClient, InstanceState, instance_state
 from shared.records import newest, read_document
+from shared.threads import in_thread, in_threads
 
 RUNS_SHOWN_MAX = 50
 POINTS_SHOWN_MAX = 200
@@ -33,7 +32,7 @@ SERVICES_AT_ONCE = 8
 async def list_runs(client: DurableClient, ports: Ports) -> func.HttpResponse:
     """Answer the newest runs, newest first."""
     try:
-        runs = await asyncio.to_thread(ports.runs.newest, RUNS_SHOWN_MAX, ports.clock.now())
+        runs = await in_thread(ports.runs.newest, RUNS_SHOWN_MAX, ports.clock.now())
         shown = [await _show(run, client, ports) for run in runs]
     except DrError as err:
         return http.failure(err)
@@ -46,12 +45,12 @@ async def get_run(req: func.HttpRequest, client: DurableClient, ports: Ports) ->
     try:
         if not names.is_run_id(run_id):
             raise NotFoundError("that is not the id of a run", hint="GET /api/runs lists the newest runs.")
-        run, _ = await asyncio.to_thread(ports.runs.read, run_id)
+        run, _ = await in_thread(ports.runs.read, run_id)
         now = ports.clock.now()
         if run.phase is not RunPhase.ENDED:
             live = await _live(run, client)
             if views.is_abandoned(run, live, now):
-                run, _ = await asyncio.to_thread(ports.runs.read, run_id)
+                run, _ = await in_thread(ports.runs.read, run_id)
             if run.phase is not RunPhase.ENDED:
                 if views.is_abandoned(run, live, now) and wish_of(run) is None:
                     return _abandoned(run)  # nobody ever takes it up again
@@ -60,7 +59,7 @@ async def get_run(req: func.HttpRequest, client: DurableClient, ports: Ports) ->
             live = await _live(run, client)
             if live is not None and live.is_looked_at:
                 return _at_work(req, run_id, views.looked_at(run))
-        return await asyncio.to_thread(_final, run, ports)
+        return await in_thread(_final, run, ports)
     except DrError as err:
         return http.failure(err)
 
@@ -79,7 +78,7 @@ async def list_restore_points(req: func.HttpRequest, ports: Ports) -> func.HttpR
     """
     try:
         wanted = req.params.get("service")
-        shown = await asyncio.to_thread(_points, wanted, ports)
+        shown = await in_thread(_points, wanted, ports)
     except DrError as err:
         return http.failure(err)
     return http.answer(200, shown)
@@ -117,8 +116,8 @@ def _points(wanted: str | None, ports: Ports) -> dict[str, Any]:
     if wanted is not None and secured is not None:  # kept where their targets are
         return {"value": listed(wanted, ports.plan.region), "notRead": []}
     asked = [service for service in services if wanted in {None, service.name}]
-    with ThreadPoolExecutor(max_workers=SERVICES_AT_ONCE) as pool:
-        shown = [point for points in pool.map(of_service, asked) for point in points]
+    lists = in_threads(of_service, asked, at_once=SERVICES_AT_ONCE)
+    shown = [point for points in lists for point in points]
     return {"value": shown, "notRead": sorted(not_read, key=lambda one: one["service"])}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from shared.core.failover_steps import failover_steps, recovery_point
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
 from shared.core.takeover_steps import Apps
+from shared.threads import in_thread
 
 
 async def show_failover(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
@@ -33,7 +33,7 @@ async def show_failback(req: func.HttpRequest, ports: Ports) -> func.HttpRespons
 
 async def _answer(show: Callable[[], dict[str, Any]]) -> func.HttpResponse:
     try:
-        return http.answer(200, await asyncio.to_thread(show))
+        return http.answer(200, await in_thread(show))
     except DrError as err:
         return http.failure(err)
 

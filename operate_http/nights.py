@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import azure.functions as func
@@ -17,6 +16,7 @@ from shared.core.reports import NightRecord
 from shared.instances import DurableClient
 from shared.nights import Found, Standing, find_night, open_nights, stored_night
 from shared.records import newest, read_document
+from shared.threads import in_thread
 
 NIGHTS_SHOWN_MAX = 50
 
@@ -24,11 +24,9 @@ NIGHTS_SHOWN_MAX = 50
 async def list_nights(client: DurableClient, ports: Ports) -> func.HttpResponse:
     """Answer the newest nights in short, newest first; those under way among them."""
     try:
-        records = await asyncio.to_thread(
-            newest, ports.records(), layout.NIGHTS, NightRecord, NIGHTS_SHOWN_MAX
-        )
+        records = await in_thread(newest, ports.records(), layout.NIGHTS, NightRecord, NIGHTS_SHOWN_MAX)
         shown = {record.night: night_views.ended(record, in_short=True) for record in records}
-        for night in (await asyncio.to_thread(open_nights, ports))[-NIGHTS_SHOWN_MAX:]:
+        for night in (await in_thread(open_nights, ports))[-NIGHTS_SHOWN_MAX:]:
             try:
                 found = await _find(night, client, ports)
             except ProtocolError:
@@ -53,7 +51,7 @@ async def get_night(req: func.HttpRequest, client: DurableClient, ports: Ports) 
             return http.answer(202, night_views.under_way(night, found), headers)
         if found.standing is Standing.CUT_OFF:
             return _cut_off(night, found)
-        record = await asyncio.to_thread(_record, night, ports)
+        record = await in_thread(_record, night, ports)
     except DrError as err:
         return http.failure(err)
     return _final(record)
@@ -69,7 +67,7 @@ async def _find(night: str, client: DurableClient, ports: Ports) -> Found:
     except DrError:
         raise
     except Exception:  # noqa: BLE001 - Durable's client raises nothing more precise
-        return await asyncio.to_thread(stored_night, ports, night)
+        return await in_thread(stored_night, ports, night)
 
 
 def _record(night: str, ports: Ports) -> NightRecord:

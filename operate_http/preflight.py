@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +13,7 @@ from shared.core.errors import DrError, NotFoundError, RefusedError
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
 from shared.core.preflight_facts import Unseen
+from shared.threads import in_thread, in_threads
 
 SERVICES_MAX = 50
 """For one answer: 350 calls of Azure Resource Manager, well inside the 230 s that an answer may take."""
@@ -25,7 +24,7 @@ SERVICES_AT_ONCE = 4
 async def show_preflight(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     """Answer the checks of one service, or of those that this app backs up, by name and page by page."""
     try:
-        shown = await asyncio.to_thread(_answer, req, ports)
+        shown = await in_thread(_answer, req, ports)
     except DrError as err:
         return http.failure(err)
     return http.answer(200, shown)
@@ -45,8 +44,7 @@ def _answer(req: func.HttpRequest, ports: Ports) -> dict[str, Any]:
     after = req.params.get("after", "")
     services = sorted(roster.own_primaries(ports), key=lambda service: service.name)
     rest = [service for service in services if service.name > after]
-    with ThreadPoolExecutor(max_workers=SERVICES_AT_ONCE) as pool:
-        value = list(pool.map(lambda service: _shown(service, ports), rest[:SERVICES_MAX]))
+    value = in_threads(lambda service: _shown(service, ports), rest[:SERVICES_MAX], at_once=SERVICES_AT_ONCE)
     if len(rest) <= SERVICES_MAX:
         return {"value": value}
     # without the rest of the query: a function key in it must not come back in an answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 
 import azure.functions as func
@@ -14,6 +13,7 @@ from shared.core.ports import Ports
 from shared.core.runs import RunPhase, RunRecord
 from shared.instances import DurableClient, InstanceState, instance_state
 from shared.start import start_look
+from shared.threads import in_thread
 
 
 async def start_resolving(req: func.HttpRequest, client: DurableClient, ports: Ports) -> func.HttpResponse:
@@ -26,7 +26,7 @@ async def start_resolving(req: func.HttpRequest, client: DurableClient, ports: P
     try:
         if not names.is_run_id(run_id):
             raise NotFoundError("that is not the id of a run", hint="GET /api/runs lists the newest runs.")
-        run, _ = await asyncio.to_thread(ports.runs.read, run_id)
+        run, _ = await in_thread(ports.runs.read, run_id)
         if run.is_proven:
             raise RefusedError(
                 f"run {run_id} has {run.word} for its word, which is proven and does not change",

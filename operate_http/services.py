@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +25,7 @@ from shared.core.restore_points import RestorePoint
 from shared.core.service_state import PausedState, PointsState, PointState, ServiceShown, StandbyState
 from shared.drill_records import first_point_at, standing_in
 from shared.records import read_document, readable
+from shared.threads import in_thread, in_threads
 
 SERVICES_MAX = 100
 """For one answer: some ten blob reads each, well inside the 230 s that an answer may take."""
@@ -43,7 +42,7 @@ POINTS_READ_MAX = 30
 async def list_services(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     """Answer how services stand, by name and page by page."""
     try:
-        shown = await asyncio.to_thread(_page, req, ports)
+        shown = await in_thread(_page, req, ports)
     except DrError as err:
         return http.failure(err)
     return http.answer(200, shown)
@@ -52,7 +51,7 @@ async def list_services(req: func.HttpRequest, ports: Ports) -> func.HttpRespons
 async def get_service(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     """Answer how one service stands."""
     try:
-        shown = await asyncio.to_thread(lambda: show(find(req, ports), Regions(ports), ports))
+        shown = await in_thread(lambda: show(find(req, ports), Regions(ports), ports))
     except DrError as err:
         return http.failure(err)
     return http.answer(200, shown.to_json())
@@ -76,8 +75,9 @@ def _page(req: func.HttpRequest, ports: Ports) -> dict[str, Any]:
     services = sorted(roster.members(ports), key=lambda service: service.name)
     rest = [service for service in services if service.name > after]
     regions = Regions(ports)
-    with ThreadPoolExecutor(max_workers=SERVICES_AT_ONCE) as pool:
-        value = list(pool.map(lambda one: show(one, regions, ports).to_json(), rest[:SERVICES_MAX]))
+    value = in_threads(
+        lambda one: show(one, regions, ports).to_json(), rest[:SERVICES_MAX], at_once=SERVICES_AT_ONCE
+    )
     if len(rest) <= SERVICES_MAX:
         return {"value": value}
     # without the rest of the query: a function key in it must not come back in an answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import logging
 from typing import Any
@@ -25,6 +24,7 @@ from shared.core.steps import StepResult, attempt, done
 from shared.instances import DurableClient, instance_state
 from shared.records import read_document
 from shared.start import Started, start_run
+from shared.threads import in_thread
 
 REFUSED = "refused"
 UNCLEAR = "unclear"
@@ -51,12 +51,12 @@ async def start_replication(wish: dict[str, Any], client: DurableClient, ports: 
         another point}, and no run was made.
     """
     try:
-        request = await asyncio.to_thread(_request, wish, ports)
+        request = await in_thread(_request, wish, ports)
         instance_id = request.first_record().instance_id
         at_work = await instance_state(client, instance_id)
         if at_work.is_running and not at_work.is_of(request.run_id):
             return {"v": 1, "started": Started.BUSY.value}
-        checks = await asyncio.to_thread(clearance.checks, request, ports)
+        checks = await in_thread(clearance.checks, request, ports)
         refusals = clearance.refusals(checks)
         # a run would wait with this very point, and a newer one may come meanwhile
         speaking = refusals or tuple(filter(_is_in_transition, checks))
@@ -67,7 +67,7 @@ async def start_replication(wish: dict[str, Any], client: DurableClient, ports: 
                 return {"v": 1, "started": REFUSED, "reasons": named, "passes": False, "ofPoint": True}
             return {"v": 1, "started": REFUSED, "reasons": reasons, "passes": not refusals}
         # all that may have taken hours; whoever stops replication after this finds the run
-        reason = await asyncio.to_thread(_standstill, request.service, ports)
+        reason = await in_thread(_standstill, request.service, ports)
         if reason:
             return {"v": 1, "started": REFUSED, "reasons": [reason], "passes": True}
         word = await start_run(ports, client, request)

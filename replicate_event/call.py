@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from shared.core.retention import REASON_LENGTH_MAX, is_ours
 from shared.findings import Finding, FindingsError
 from shared.instances import DurableClient
 from shared.records import read_document
+from shared.threads import in_thread
 
 BODY_HINT = (
     "To have the standby looked at, send no body. To let a point through that is held back, send "
@@ -52,9 +52,9 @@ async def ask_replication(req: func.HttpRequest, client: DurableClient, ports: P
     """Answer 202 with the service's Location, or with every fault; then nothing was started."""
     name = req.route_params.get("service", "")
     try:
-        service, approval = await asyncio.to_thread(_read, name, req.get_body(), ports)
+        service, approval = await in_thread(_read, name, req.get_body(), ports)
         if approval is not None:
-            await asyncio.to_thread(_approve, approval, ports)
+            await in_thread(_approve, approval, ports)
         if service.standby is not None:
             counts = f"the approval of {approval.name} counts all the same" if approval else ""
             await begin_or_say(service.name, service.standby, counts, client, ports)

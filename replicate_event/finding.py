@@ -17,6 +17,7 @@ from shared.core.ports import Ports
 from shared.core.replication import Approval, ReplicationState, needs_look
 from shared.instances import DurableClient
 from shared.records import read_document, readable
+from shared.threads import in_thread
 
 AT_ONCE = 16
 """Services looked after side by side: each costs one small read, unless something is to do."""
@@ -33,7 +34,7 @@ async def find_unreplicated(client: DurableClient, ports: Ports) -> None:
     read for each service.
     """
     try:
-        services, newest, approvals = await asyncio.to_thread(_read, ports)
+        services, newest, approvals = await in_thread(_read, ports)
     except DrError as err:
         _log(None, err)
         return
@@ -95,13 +96,13 @@ async def _look_after(
 ) -> None:
     if service.standby is None:
         return
-    state = await asyncio.to_thread(last_state, service.name, ports)
+    state = await in_thread(last_state, service.name, ports)
     now = ports.clock.now()
     if isinstance(newest, str):
         # what hangs on this region's own copies, or on the standby, goes on without the primary's
         is_due = state is not None and state.again_at is not None and state.again_at <= now
         if state is not None and not state.primary_fault and not is_due:
-            await asyncio.to_thread(_note, service.name, newest, ports)
+            await in_thread(_note, service.name, newest, ports)
     else:
         is_due = needs_look(state, newest.get(service.name), now)
     is_approved = any(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from replicate_event.start import begin
 from replicate_event.surveying import why_not
 from shared import roster, telemetry
@@ -12,6 +10,7 @@ from shared.core.events import BlobCreated, Ignored, read_event
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
 from shared.instances import DurableClient
+from shared.threads import in_thread
 
 
 async def receive(text: str, client: DurableClient, ports: Ports) -> None:
@@ -29,7 +28,7 @@ async def receive(text: str, client: DurableClient, ports: Ports) -> None:
     if isinstance(event, Ignored):
         telemetry.log(telemetry.Event.EVENT_IGNORED, reason=event.reason)
         return
-    service, reason = await asyncio.to_thread(_service_of, event, ports)
+    service, reason = await in_thread(_service_of, event, ports)
     if service is None or service.standby is None or reason:
         telemetry.log(telemetry.Event.EVENT_IGNORED, reason=reason, event_id=event.event_id)
         return

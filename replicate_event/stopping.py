@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from typing import Annotated
@@ -22,6 +21,7 @@ from shared.core.retention import REASON_LENGTH_MAX
 from shared.findings import Finding, FindingsError
 from shared.instances import DurableClient
 from shared.records import read_document
+from shared.threads import in_thread
 
 STOP_HINT = 'The body looks like {"reason": "<why nothing is to be replicated>"}.'
 
@@ -40,9 +40,9 @@ async def stop_replication(req: func.HttpRequest, client: DurableClient, ports: 
     is not in the answer sends nothing any more.
     """
     try:
-        service, stop = await asyncio.to_thread(_stop, req, ports)
-        under_way = await asyncio.to_thread(_under_way, service, ports)
-        await asyncio.to_thread(_say, stop, ports)
+        service, stop = await in_thread(_stop, req, ports)
+        under_way = await in_thread(_under_way, service, ports)
+        await in_thread(_say, stop, ports)
         await _look(service, "the stop counts all the same", client, ports)
     except FindingsError as err:
         return http.refusal(err)
@@ -59,8 +59,8 @@ async def resume_replication(req: func.HttpRequest, client: DurableClient, ports
     that was left would count when they are swapped back.
     """
     try:
-        service = await asyncio.to_thread(_known, req, ports)
-        if await asyncio.to_thread(ports.records().delete, layout.replication_stop_key(service.name)):
+        service = await in_thread(_known, req, ports)
+        if await in_thread(ports.records().delete, layout.replication_stop_key(service.name)):
             telemetry.log(telemetry.Event.REPLICATION_UNSTOPPED, level=logging.WARNING, service=service.name)
         await _look(service, "the stop is taken back", client, ports)
     except FindingsError as err:

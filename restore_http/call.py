@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 
 import azure.functions as func
@@ -19,6 +18,7 @@ from shared.core.runs import Outcome, RunPhase, advance
 from shared.findings import FindingsError
 from shared.instances import DurableClient
 from shared.start import Started, start_run
+from shared.threads import in_thread
 
 
 async def start_restore(
@@ -36,9 +36,9 @@ async def start_restore(
         request_id: for tests; a new one by default.
     """
     try:
-        asked = await asyncio.to_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
+        asked = await in_thread(read_request, req.get_body(), request_id or uuid.uuid4().hex, ports)
         if asked.is_dry_run:
-            return http.answer(200, await asyncio.to_thread(dry_run.plan_of, asked, ports))
+            return http.answer(200, await in_thread(dry_run.plan_of, asked, ports))
         request = asked.request
         word = await _start(request, client, ports)
         if word is Started.BUSY:
@@ -72,7 +72,7 @@ async def _start(request: RestoreRequest, client: DurableClient, ports: Ports) -
     try:
         return await start_run(ports, client, request)
     except Exception as err:
-        await asyncio.to_thread(_close, request, ports)
+        await in_thread(_close, request, ports)
         if isinstance(err, DrError):
             raise
         raise UnavailableError(  # Durable's client raises nothing more precise

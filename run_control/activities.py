@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -14,6 +13,7 @@ from shared.core.runs import Outcome, RunEnd, RunPhase, RunRecord, advance, word
 from shared.core.steps import StepResult, attempt, done
 from shared.instances import DurableClient, instance_state
 from shared.submit import replace_run
+from shared.threads import in_thread
 
 
 async def run_states(question: dict[str, Any], client: DurableClient, ports: Ports) -> dict[str, Any]:
@@ -33,7 +33,7 @@ async def run_states(question: dict[str, Any], client: DurableClient, ports: Por
         run = ActiveRun.model_validate(item)
         # in this order: a run that ends between the two looks is seen as driven, not as lost
         state = await instance_state(client, run.instance_id)
-        end = await asyncio.to_thread(_end_of, run.run_id, ports)
+        end = await in_thread(_end_of, run.run_id, ports)
         looks.append({"runId": run.run_id, "end": end, "driven": state.drives(run.run_id)})
     return {"v": 1, "runs": looks}
 

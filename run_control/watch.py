@@ -14,6 +14,7 @@ from shared.core.runs import OpenMark, RunRecord
 from shared.core.watching import Care, care_for, end_of, wish_of
 from shared.instances import DurableClient, InstanceState, instance_state, start_exclusively
 from shared.start import start_look
+from shared.threads import in_thread
 
 AT_ONCE = 8
 """Runs cared for side by side: a look is a few small reads."""
@@ -22,7 +23,7 @@ AT_ONCE = 8
 async def watch(client: DurableClient, ports: Ports) -> None:
     """Look after every open run once. Idempotent; one that cannot be looked after hides no other."""
     try:
-        run_ids = await asyncio.to_thread(ports.runs.open_ids)
+        run_ids = await in_thread(ports.runs.open_ids)
     except DrError as err:
         telemetry.log(telemetry.Event.WATCH_FAILED, level=logging.ERROR, code=err.code, message=err.message)
         return
@@ -44,23 +45,23 @@ async def _try(run_id: str, client: DurableClient, ports: Ports) -> None:
 
 
 async def _care(run_id: str, client: DurableClient, ports: Ports) -> None:
-    found = await asyncio.to_thread(ports.runs.mark, run_id)
+    found = await in_thread(ports.runs.mark, run_id)
     if found is None:
         return  # closed since it was listed
     mark, mark_etag = found
     try:
-        instance_id = (await asyncio.to_thread(ports.runs.read, run_id))[0].instance_id
+        instance_id = (await in_thread(ports.runs.read, run_id))[0].instance_id
     except NotFoundError:
-        await asyncio.to_thread(_clear, run_id, mark, mark_etag, ports)
+        await in_thread(_clear, run_id, mark, mark_etag, ports)
         return
     # in this order: a run that ends between the two looks is seen as driven or as ended, never as lost
     state = await instance_state(client, instance_id)
-    run, etag = await asyncio.to_thread(ports.runs.read, run_id)
+    run, etag = await in_thread(ports.runs.read, run_id)
     care = care_for(
         run,
         mark.seen_at,
         is_driven=state.drives(run_id, run.part_of),
-        whole=await asyncio.to_thread(_whole_of, run, ports),
+        whole=await in_thread(_whole_of, run, ports),
         now=ports.clock.now(),
         intervals=ports.intervals,
     )
@@ -69,11 +70,11 @@ async def _care(run_id: str, client: DurableClient, ports: Ports) -> None:
         if not await start(run, etag, state, client, ports):
             return  # another run has the service; the next look finds it as it is now
     elif care is Care.END:
-        await asyncio.to_thread(write_end, run, etag, end_of(run), ports)
+        await in_thread(write_end, run, etag, end_of(run), ports)
     elif care in {Care.CLOSE, Care.GIVE_UP}:
-        await asyncio.to_thread(_close, run, care, ports)
+        await in_thread(_close, run, care, ports)
     if care in {Care.NOTE, Care.RESUME, Care.RESOLVE}:
-        await asyncio.to_thread(ports.runs.note, run_id, ports.clock.now(), mark_etag)
+        await in_thread(ports.runs.note, run_id, ports.clock.now(), mark_etag)
 
 
 def _whole_of(run: RunRecord, ports: Ports) -> RunRecord | None:
@@ -96,7 +97,7 @@ async def _resume(
     again = run.model_copy(update={"resumes": run.resumes + 1})
     try:
         # before the start: what is started is followed by an instance with this number in its name
-        counted = await asyncio.to_thread(ports.runs.replace, again, etag)
+        counted = await in_thread(ports.runs.replace, again, etag)
     except ConflictError:
         return False  # somebody moves it after all
     try:
@@ -123,7 +124,7 @@ async def _uncount(run: RunRecord, counted: str, client: DurableClient, ports: P
     with contextlib.suppress(Exception):  # the next look begins from what is on record, whatever failed here
         state = await instance_state(client, run.instance_id)
         if not state.drives(run.run_id, run.part_of):
-            await asyncio.to_thread(ports.runs.replace, run, counted)
+            await in_thread(ports.runs.replace, run, counted)
 
 
 async def _look(

@@ -7,7 +7,6 @@ So a night that was started twice is one night, and one that was cut off is foun
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import enum
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from shared.core.nights import NightWish
 from shared.core.ports import Ports
 from shared.instances import DurableClient, InstanceState, instance_state
 from shared.records import read_document
+from shared.threads import in_thread
 
 FUNCTION = "back_up_fleet"
 STARTING_S = 300
@@ -47,8 +47,8 @@ async def find_night(client: DurableClient, ports: Ports, night: str) -> Found:
     """Return how a night stands."""
     # in this order: a night that ends between the looks is seen as ended, not as cut off
     instance = await instance_state(client, names.night_instance(night))
-    mark = await asyncio.to_thread(_mark, night, ports)
-    is_recorded = await asyncio.to_thread(ports.records().exists, layout.night_key(night))
+    mark = await in_thread(_mark, night, ports)
+    is_recorded = await in_thread(ports.records().exists, layout.night_key(night))
     return Found(
         standing=_standing(instance, mark, is_recorded, ports.clock.now()), mark=mark, instance=instance
     )
@@ -74,9 +74,9 @@ async def begin_night(client: DurableClient, ports: Ports, wish: NightWish) -> b
         AccessError, TemporaryError: the mark could not be written; nothing was started.
     """
     try:
-        await asyncio.to_thread(ports.records().create, layout.open_night_key(wish.night), wish.to_bytes())
+        await in_thread(ports.records().create, layout.open_night_key(wish.night), wish.to_bytes())
     except ConflictError:
-        if wish.trigger != "http" or await asyncio.to_thread(_mark, wish.night, ports) != wish:
+        if wish.trigger != "http" or await in_thread(_mark, wish.night, ports) != wish:
             return False
     await _start(client, wish)
     return True
@@ -95,7 +95,7 @@ async def resume_night(client: DurableClient, ports: Ports, wish: NightWish, sta
     starts = wish.starts + (status is not None)
     again = wish.model_copy(update={"starts": starts, "begun_at": ports.clock.now()})
     await _start(client, again)
-    await asyncio.to_thread(ports.records().put, layout.open_night_key(wish.night), again.to_bytes())
+    await in_thread(ports.records().put, layout.open_night_key(wish.night), again.to_bytes())
     return again
 
 

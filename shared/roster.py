@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 from shared import telemetry
 from shared.core import layout, roster
@@ -12,6 +11,7 @@ from shared.core.errors import ConflictError, DrError, NotFoundError, ProtocolEr
 from shared.core.plan import ProtectedService
 from shared.core.ports import Ports
 from shared.core.roster import Found, Lists, Roster, Sighting
+from shared.threads import in_threads
 
 LISTS_AT_ONCE = 8
 TRIES_MAX = 5
@@ -152,8 +152,7 @@ def _ask(ports: Ports) -> Lists:
             return err.message
 
     names = roster.subscriptions(ports.plan)
-    with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
-        answers = dict(zip(names, pool.map(ask, names), strict=True))
+    answers = dict(zip(names, in_threads(ask, names, at_once=LISTS_AT_ONCE), strict=True))
     return Lists(
         resources={name: answer for name, answer in answers.items() if not isinstance(answer, str)},
         unread={name: answer for name, answer in answers.items() if isinstance(answer, str)},

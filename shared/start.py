@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 
 from shared import telemetry
@@ -11,6 +10,7 @@ from shared.core.ports import Ports
 from shared.core.requests import BackupRequest, RestoreRequest
 from shared.core.runs import RunPhase, RunRecord
 from shared.instances import LATER_LOOK, DurableClient, instance_state, start_exclusively
+from shared.threads import in_thread
 
 
 class Started(enum.StrEnum):
@@ -41,12 +41,12 @@ async def start_run(ports: Ports, client: DurableClient, request: BackupRequest 
     state = await instance_state(client, record.instance_id)
     if state.is_running:
         return Started.RUNNING if state.is_of(request.run_id) else Started.BUSY
-    created = await asyncio.to_thread(ports.runs.create, record)
-    if created is None and await asyncio.to_thread(_has_ended, record, ports):
+    created = await in_thread(ports.runs.create, record)
+    if created is None and await in_thread(_has_ended, record, ports):
         return Started.ENDED
     if not await start_exclusively(client, request.function, record.instance_id, request.to_json()):
         if created is not None:
-            await asyncio.to_thread(ports.runs.discard, record.run_id, created)
+            await in_thread(ports.runs.discard, record.run_id, created)
         return Started.BUSY
     telemetry.log(
         telemetry.Event.RUN_STARTED,

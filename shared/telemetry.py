@@ -7,10 +7,15 @@ the interface and listed in docs/operations.md.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
+from contextvars import ContextVar
 from enum import StrEnum
 
 _LOGGER = logging.getLogger("apim_dr")
+_kept: ContextVar[list[tuple[int, str]] | None] = ContextVar("kept", default=None)
+"""Lines of a thread, which are logged by the task that waits for it; see shared/threads.py."""
 
 FIELDS = frozenset(
     {
@@ -89,7 +94,28 @@ def log(event: Event, *, level: int = logging.INFO, **fields: object) -> None:
     if unknown:
         raise ValueError(f"fields {sorted(unknown)} are not on the list of what may be logged")
     shown = " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)
-    _LOGGER.log(level, "%s %s", event.value, shown)
+    kept = _kept.get()
+    if kept is None:
+        _LOGGER.log(level, "%s %s", event.value, shown)
+    else:
+        kept.append((level, f"{event.value} {shown}"))
+
+
+@contextlib.contextmanager
+def kept_back() -> Iterator[None]:
+    """Keep what is logged within, also by threads that are begun there, and log it at the end."""
+    outer = _kept.set([])
+    try:
+        yield
+    finally:
+        lines = _kept.get() or []
+        _kept.reset(outer)
+        above = _kept.get()
+        if above is not None:  # a thread within a thread
+            above.extend(lines)
+        else:
+            for level, line in lines:
+                _LOGGER.log(level, "%s", line)
 
 
 def _shown(value: object) -> str:

@@ -8,7 +8,6 @@ dies notes nothing; the try after it does, before it begins.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -21,6 +20,7 @@ from shared.core.errors import DrError, NotFoundError, ProtocolError, TemporaryE
 from shared.core.ports import Ports
 from shared.instances import DurableClient
 from shared.records import read_document, readable
+from shared.threads import in_thread
 
 CONTENT_LENGTH_MAX = 500
 WARNINGS_MAX = 20
@@ -70,16 +70,16 @@ async def handle(queue: str, message: Message, receive: Receive, client: Durable
     tries = int(message.dequeue_count or 1)
     is_noted = message.id is not None and _ID.fullmatch(str(message.id)) is not None
     if is_noted and tries > 1:
-        await asyncio.to_thread(_note, queue, message, tries, None, ports)
+        await in_thread(_note, queue, message, tries, None, ports)
     try:
         await receive(message.get_body().decode(), client, ports)
     except Exception as err:
         if is_noted:
-            await asyncio.to_thread(_note, queue, message, tries, err, ports)
+            await in_thread(_note, queue, message, tries, err, ports)
         _log(queue, message, tries, err)
         raise
     if is_noted and tries > 1:
-        await asyncio.to_thread(_forget, queue, message, ports)
+        await in_thread(_forget, queue, message, ports)
 
 
 def warnings(ports: Ports) -> list[str]:

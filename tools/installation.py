@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Environment:
     @property
     def python(self) -> Path:
         """The environment's own Python."""
-        return self.folder / "bin" / "python"
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     def stamp(self, python_version: str) -> stamps.Stamp:
         """Say what the environment should have been made from; a moved clone has dead scripts."""

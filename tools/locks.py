@@ -22,6 +22,7 @@ LOCKS = (
     ("requirements-dev", "3.11"),
     ("requirements-checkov", "3.11"),
     ("requirements-node", "3.11"),
+    ("requirements-sbom", "3.11"),
     ("requirements-worker", "3.13"),
 )
 FORM = ["--universal", "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate"]

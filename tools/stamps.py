@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,16 @@ def digest(*files: Path) -> str:
 
 @contextlib.contextmanager
 def one_at_a_time(lock: Path) -> Iterator[None]:
-    """Let two makes in one clone set it up one after the other; the kernel frees the lock of a dead one."""
+    """
+    Let two makes in one clone set it up one after the other; the kernel frees the lock of a dead one.
+
+    Windows has no such lock: there only the hooks of azd set anything up, one after the other.
+    """
+    if os.name == "nt":
+        yield
+        return
+    import fcntl
+
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as held:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import logging
 from typing import Any
@@ -14,6 +13,7 @@ from shared.core.intervals import Intervals
 from shared.core.ports import Ports
 from shared.core.usage_fleet import ActiveExport, UsageRun
 from shared.instances import DurableClient, instance_state, start_exclusively
+from shared.threads import in_thread
 
 
 async def start(client: DurableClient, ports: Ports) -> None:
@@ -44,7 +44,7 @@ async def start_usage_export(wish: dict[str, Any], client: DurableClient, ports:
     Returns:
         {"started": whether this very export is at work now, "runId", "instanceId"}.
     """
-    member = await asyncio.to_thread(roster.find, ports, wish["service"])
+    member = await in_thread(roster.find, ports, wish["service"])
     if member is None:
         raise NotFoundError(f"the plan names no service {wish['service']}", code="ServiceNotFound")
     requested_at = dt.datetime.fromisoformat(wish["requestedAt"])

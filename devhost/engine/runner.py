@@ -16,8 +16,15 @@ import re
 import uuid
 
 from devhost.clock import Clock
-from devhost.engine import actions, episode, events
-from devhost.engine.decision import Completed, ContinuedAsNew, Decision, Failed, Generation
+from devhost.engine import actions, episode, events, versions
+from devhost.engine.decision import (
+    Completed,
+    ContinuedAsNew,
+    Decision,
+    Failed,
+    Generation,
+    ScheduledChild,
+)
 from devhost.engine.protocol import (
     ActivityError,
     Instance,
@@ -42,7 +49,11 @@ _ID_FORBIDDEN = re.compile(r"^@|[/\\#?\x00-\x1f\x7f-\x9f]")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much runs at once, as host.json says; `default_version` goes to instances started without one."""
+    """
+    How much runs at once, and which version this host is of, as host.json says.
+
+    `default_version` goes to instances and sub-orchestrations started without one; newer ones are not run.
+    """
 
     activities: int = 10
     orchestrators: int = 10
@@ -65,6 +76,7 @@ class DurableEngine:
         self._activities: dict[int, asyncio.Task[None]] = {}
         self._fault: BaseException | None = None
         self._is_resting = False
+        self._left: set[str] = set()
 
     # The interface.
 
@@ -193,10 +205,12 @@ class DurableEngine:
         if self._is_resting:
             return
         self._store.fire_timers(self._clock.now())
-        for instance_id in self._store.ready():
+        for instance_id, version in self._store.ready():
             if len(self._episodes) >= self._limits.orchestrators:
                 break
-            if instance_id not in self._episodes:
+            if not versions.is_run_by(self._limits.default_version, version):
+                self._leave(instance_id, version)
+            elif instance_id not in self._episodes:
                 task = asyncio.create_task(self._run_episode(instance_id))
                 self._episodes[instance_id] = task
                 task.add_done_callback(self._note_end)
@@ -207,6 +221,13 @@ class DurableEngine:
                 task = asyncio.create_task(self._run_activity(row, instance_id, name, input_json))
                 self._activities[row] = task
                 task.add_done_callback(self._note_end)
+
+    def _leave(self, instance_id: str, version: str | None) -> None:
+        """Leave a newer instance, with its messages, to a host that knows its version; say so once."""
+        if instance_id not in self._left:
+            self._left.add(instance_id)
+            ours = self._limits.default_version or "none"
+            log.warning("instance '%s' is of version %s, this host of %s: left", instance_id, version, ours)
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         """Forget an ended task; an exception here is a defect of the devhost and ends the loop."""
@@ -228,9 +249,14 @@ class DurableEngine:
             decision = episode.decide_failure(work, str(err) or type(err).__name__)
         else:
             decision = episode.decide(work, json.loads(text), functions=self._functions)
+        decision.children = [self._versioned(child) for child in decision.children]
         now = self._clock.now()
         if self._store.commit(generation, consumed, decision, now, uuid.uuid4().hex):
             _log_outcome(generation, decision)
+
+    def _versioned(self, child: ScheduledChild) -> ScheduledChild:
+        """Give a sub-orchestration this host's version, not its parent's, if its caller named none."""
+        return dataclasses.replace(child, version=child.version or self._limits.default_version)
 
     async def _run_activity(self, row: int, instance_id: str, name: str, input_json: str | None) -> None:
         result: str | tuple[str, str]

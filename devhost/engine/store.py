@@ -87,13 +87,12 @@ class Store:
         rows = self._db.execute("SELECT event FROM history WHERE instance = ? ORDER BY n", (instance_id,))
         return [event for (event,) in rows]
 
-    def ready(self) -> list[str]:
-        """Return the ids of the active instances that have messages, longest waiting first."""
-        rows = self._db.execute(
-            "SELECT inbox.instance FROM inbox JOIN instances ON instances.id = inbox.instance"
+    def ready(self) -> list[tuple[str, str | None]]:
+        """Return (id, version) of every active instance that has messages, longest waiting first."""
+        return self._db.execute(
+            "SELECT inbox.instance, version FROM inbox JOIN instances ON instances.id = inbox.instance"
             f" WHERE status IN {_ACTIVE} GROUP BY inbox.instance ORDER BY min(inbox.n)"
-        )
-        return [instance_id for (instance_id,) in rows]
+        ).fetchall()
 
     def open_activities(self) -> list[tuple[int, str, str, str | None]]:
         """Return (row, instance id, name, input) of every activity without a result, oldest first."""

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("shared", "backup_timer", "backup_http", "restore_http", "poll_status", "replicate_event",
             "change_event", "operate_http", "run_control", "usage_timer", "drill_timer", "catalog_keeping",
-            "simulator", "devhost")  # fmt: skip
+            "simulator", "devhost", "deploy")  # fmt: skip
 
 
 def lint(folder: Path) -> tuple[int, str]:
@@ -46,6 +46,8 @@ def test_contracts_are_kept() -> None:
         pytest.param("devhost/clock.py", "import shared.core", "simulator and devhost", id="tools"),
         pytest.param("shared/http.py", "import simulator", "the app imports nothing", id="app-tools"),
         pytest.param("shared/start.py", "import restore_http", "adapters know", id="upwards"),
+        pytest.param("deploy/needs.py", "import shared.settings", "deploy imports shared", id="deploy"),
+        pytest.param("shared/http.py", "import deploy", "nothing imports deploy", id="app-deploy"),
     ],
 )
 def test_contract_sees_a_planted_fault(tmp_path: Path, file: str, line: str, broken: str) -> None:

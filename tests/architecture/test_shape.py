@@ -21,7 +21,7 @@ APP = (
     "drill_timer",
     "catalog_keeping",
 )
-TOOLS = ("simulator", "devhost", "demo", "tools")
+TOOLS = ("simulator", "devhost", "demo", "tools", "deploy")
 FILE_LINES_MAX = 320
 FUNCTION_LINES_MAX = 60
 NONDETERMINISTIC = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"} | set(

@@ -1,4 +1,4 @@
-"""docs/failover.md: the table of checks is the one of the code, and so are the steps."""
+"""docs/failover.md: the table of checks is the one of the code; and so are the steps of its runbooks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from shared.core.failover_steps import failover_steps
 from tests.core.takeovers import APPS, facts
 
 PAGE = docpages.text("docs/failover.md")
+RUNBOOKS = {name: docpages.text(f"docs/runbooks/{name}.md") for name in ("lost-region", "failback")}
 
 
-def numbers(title: str) -> list[int]:
-    """Return the numbers of the steps of a section."""
-    section = docpages.section(PAGE, title)
-    return [int(found) for found in re.findall(r"(?:^|, )(\d+)\. \*\*", section, re.M)]
+def numbers(name: str) -> list[int]:
+    """Return the numbers of the steps of a runbook."""
+    section = docpages.section(RUNBOOKS[name], "Steps")
+    return [int(found) for found in re.findall(r"^(\d+)\. \*\*", section, re.M)]
 
 
 def test_every_check_is_in_the_table_and_in_its_order() -> None:
@@ -43,13 +44,13 @@ def test_what_a_check_can_say_is_what_the_table_says() -> None:
     }  # fmt: skip
 
 
-def test_the_steps_of_the_page_are_those_of_the_answers() -> None:
+def test_the_steps_of_the_runbooks_are_those_of_the_answers() -> None:
     """Whoever reads both must not find two numberings."""
     steps = failover_steps(facts(), (), APPS, ())
     back = failback_steps(facts(), (), APPS, ())
 
-    assert numbers("A lost region") == [step.number for step in steps]
-    assert numbers("Failback") == [step.number for step in back]
+    assert numbers("lost-region") == [step.number for step in steps]
+    assert numbers("failback") == [step.number for step in back]
 
 
 def test_the_checks_that_decide_are_those_of_the_code() -> None:
@@ -60,9 +61,10 @@ def test_the_checks_that_decide_are_those_of_the_code() -> None:
     assert set(re.findall(r"`([A-Z]\w+)`", sentence)) == failover.DECISIVE
 
 
-def test_every_stop_of_the_page_is_taken_back_on_it() -> None:
+def test_every_stop_of_the_runbooks_is_taken_back_in_them() -> None:
     """One that is forgotten would keep a standby from every later restore point."""
-    found = re.findall(r"-X (\w+) .*(\$\w+_APP)/api/services/contoso/replication-stop", PAGE)
+    pages = "".join(RUNBOOKS.values())
+    found = re.findall(r"-X (\w+) .*(\$\w+_APP)/api/services/contoso/replication-stop", pages)
 
     assert {app for method, app in found if method == "PUT"} == {
         app for method, app in found if method == "DELETE"

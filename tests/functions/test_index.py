@@ -1,50 +1,22 @@
 """What the host sees of the app: names, bindings, routes, levels. A change here changes the interface."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tools import app_index
+
 ROOT = Path(__file__).parents[2]
 EXPECTED = json.loads((Path(__file__).parent / "expected_index.json").read_text(encoding="utf-8"))
-SHOWN = ("type", "direction", "name", "schedule", "runOnStartup", "useMonitor", "route", "methods",
-         "authLevel", "queueName", "connection")  # fmt: skip
-
-PRINT_INDEX = """
-import json, function_app
-print(json.dumps({
-    function.get_function_name(): [json.loads(binding) for binding in function.get_raw_bindings()]
-    for function in function_app.app.get_functions()
-}))
-"""
 
 
-def ordered(bindings: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return bindings in the order of their types."""
-    return sorted(bindings, key=lambda binding: str(binding["type"]))
-
-
-def index(environment: dict[str, str]) -> tuple[dict[str, list[dict[str, object]]], str]:
+def index(environment: dict[str, str]) -> tuple[dict[str, list[dict[str, Any]]], str]:
     """Import the app in a new process and return (functions, what it wrote to standard error)."""
-    finished = subprocess.run(
-        [sys.executable, "-c", PRINT_INDEX],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    functions = {
-        name: [
-            {key: value for key, value in binding.items() if key in SHOWN} for binding in ordered(bindings)
-        ]
-        for name, bindings in json.loads(finished.stdout.splitlines()[-1]).items()
-    }
-    return functions, finished.stderr
+    seen = app_index.read(sys.executable, ROOT, environment)
+    return seen.functions, seen.log
 
 
 def test_functions_and_bindings_are_as_listed_with_an_empty_environment() -> None:

@@ -248,7 +248,7 @@ def test_three_executions_of_one_wish_start_one_run_and_lose_nothing(wish, monke
         await Pause()
         return result
 
-    monkeypatch.setattr(start.asyncio, "to_thread", to_thread)
+    monkeypatch.setattr(start, "in_thread", to_thread)
     traces = [layout.run_key(wish.run_id), layout.open_run_key(wish.run_id)]
     for seed in range(300):
         chance, ports, client = random.Random(seed), FakePorts(), Host()

@@ -91,7 +91,7 @@ class World(Stage):
         self._monkeypatch = monkeypatch
         self.azure = ports.azure
         self.others: list[World] = []
-        """Apps of other regions that were made of this one."""
+        """Apps of other regions, or with other plans, that were made of this one."""
         for service in ports.plan.services:
             ends = [end for end in (service.standby, service.drill_target) if end is not None]
             for ref, entities in [(service.ref, None), *((end.ref, {}) for end in ends)]:
@@ -103,6 +103,10 @@ class World(Stage):
         other = World(self._monkeypatch, self.ports.in_region(region))
         self.others.append(other)
         return other
+
+    def with_descent(self) -> list[World]:
+        """Return this app, those that were made of it, and those that were made of these."""
+        return [self, *(one for other in self.others for one in other.with_descent())]
 
     def take_over(self) -> None:
         """Be at work again, after the app of another region was; the time since then passes at once."""

@@ -12,7 +12,10 @@ from tests.fakes import FakeClock, MemoryStorage
 from tests.fakes.ports import plan_json
 from tests.world import azure
 from tests.world.app import World, WorldPorts
+from tests.world.apps import AzureLine, lines_of
 from tests.world.azure import Azure
+from tests.world.operators import AtShell
+from tests.world.runbooks import Operator
 
 MakeWorld = Callable[..., World]
 COPIES = {"account": "drstandby", "container": "apim-copies", "createContainer": True}
@@ -69,11 +72,11 @@ def make_world(
     yield make
     try:
         for world in made:
-            for app in (world, *world.others):
+            for app in world.with_descent():
                 app.check_determinism()
     finally:
         for world in made:
-            for app in (world, *world.others):
+            for app in world.with_descent():
                 app.host.close()
 
 
@@ -81,3 +84,23 @@ def make_world(
 def world(make_world: MakeWorld) -> World:
     """The app with one service."""
     return make_world()
+
+
+@pytest.fixture
+def at_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AtShell]:
+    """Return a function that sits down at a prepared shell; it is closed when the test is over."""
+    made: list[Operator] = []
+
+    def sit_down(
+        apps: dict[str, World],
+        azure: dict[str, AzureLine] | None = None,
+        gateways: dict[str, int] | None = None,
+    ) -> Operator:
+        known = lines_of(apps, monkeypatch) | (azure or {})
+        made.append(Operator(tmp_path, apps, known, gateways or {}))
+        made[-1].prepare()
+        return made[-1]
+
+    yield sit_down
+    for operator in made:
+        operator.close()

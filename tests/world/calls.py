@@ -1,0 +1,74 @@
+"""Calls of the app's routes as a client makes them: method, URL and body in, status, headers and text out."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from azure.functions import meta
+
+from tests.world.app import World
+
+INDEX = Path(__file__).parents[1] / "functions" / "expected_index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the app has answered."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    def json(self) -> Any:
+        """Return the body as JSON."""
+        return json.loads(self.text or "null")
+
+
+def routes() -> list[tuple[str, str, str]]:
+    """Return method, route and name of every HTTP function."""
+    index = json.loads(INDEX.read_text(encoding="utf-8"))
+    return [
+        (method, binding["route"], name)
+        for name, bindings in index.items()
+        for binding in bindings
+        if binding["type"] == "httpTrigger"
+        for method in binding["methods"]
+    ]
+
+
+def call(world: World, method: str, url: str, body: str = "") -> Answer:
+    """
+    Call the app that answers at a URL, as the Functions host would.
+
+    What the call starts does not run yet. A path or method that no function has is answered with 404.
+    """
+    parts = urlsplit(url)
+    path = parts.path.removeprefix("/api/")
+    found = next(
+        (
+            (name, match.groupdict())
+            for known, route, name in routes()
+            if known == method and (match := re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route), path))
+        ),
+        None,
+    )
+    if found is None:
+        return Answer(404, {}, "")
+    name, params = found
+    value = {
+        "method": meta.Datum(method, "string"),
+        "url": meta.Datum(url, "string"),
+        "headers": {},
+        "query": {key: meta.Datum(text, "string") for key, text in parse_qsl(parts.query)},
+        "params": {key: meta.Datum(text, "string") for key, text in params.items()},
+        "body": meta.Datum(body.encode(), "bytes"),
+    }
+    world.take_over()
+    answer = world._invoke(name, meta.Datum(value, "http")).value
+    headers = {key: str(datum.value) for key, datum in answer["headers"].items()}
+    return Answer(int(answer["status_code"].value), headers, (answer["body"].value or b"").decode())
