@@ -61,6 +61,8 @@ class Needs:
     accounts: tuple[str, ...]
     change_groups: tuple[tuple[str, str], ...]
     """(subscription, resource group) whose write events are wanted."""
+    record_regions: tuple[str, ...]
+    """Regions whose new records this app wants to hear of: those of services with their standby here."""
     key_settings: tuple[str, ...]
     """Settings that somebody has to put a Key Vault reference in; nothing here makes them."""
 
@@ -92,6 +94,9 @@ def needs_of(plan: Plan, region: str, found: Iterable[ProtectedService] = ()) ->
         accounts=_accounts(plan, region, everybody),
         change_groups=tuple(
             sorted({_group(service.resource_id) for service in primaries if service.after_changes})
+        ),
+        record_regions=tuple(
+            sorted({one.region for one in plan.services if one.standby and one.standby.region == region})
         ),
         key_settings=tuple(sorted(set(_key_settings(region, everybody)))),
     )

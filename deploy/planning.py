@@ -48,10 +48,16 @@ def plan_work(plan: Plan, inputs: Inputs, around: Surroundings, *, is_name_free:
             for need in needs_of(plan, region, found).containers:
                 if need.account == account:
                     _grant(work, need)
+            if not known and plan.region in needs_of(plan, region).record_regions:
+                work.left.append(
+                    f"the app of {region} looks for new restore points here every ten minutes; for it to be "
+                    f"told of them at once, deploy the environment of {region} again"
+                )
         elif region != plan.region:
             work.left.append(_no_peer(region, plan.regions[region].account in around.accounts))
     _judge_keys(work)
     _judge_topics(work)
+    _judge_records(work)
     _judge_immutability(work)
     return work
 
@@ -179,7 +185,7 @@ def _judge_keys(work: Work) -> None:
 def _judge_topics(work: Work) -> None:
     """Take the groups whose events can be heard; Event Grid allows one system topic for each source."""
     for subscription, group in work.needs.change_groups:
-        topic = work.around.topics.get((subscription, group.lower()))
+        topic = work.around.topics.get(f"/subscriptions/{subscription}/resourcegroups/{group.lower()}")
         if topic is None or work.topic_name(subscription, group) == "":
             work.change_groups.append((subscription, group))
             continue
@@ -197,6 +203,40 @@ def _judge_topics(work: Work) -> None:
             )
         else:
             work.change_groups.append((subscription, group))
+
+
+def _judge_records(work: Work) -> None:
+    """Take the topics on the records of regions whose services have their standby here."""
+    for region in work.needs.record_regions:
+        place = work.plan.regions[region]
+        account_id = work.account_ids.get(place.account, "")
+        made = {"name": f"evgt-{work.inputs.environment}-records", "resourceGroup": work.inputs.kept_group}
+        topic = work.around.topics.get(account_id.lower())
+        if account_id and account_id == work.account_ids.get(work.account) and work.creates_account:
+            topic = {**made, "identity": {"principalId": "its own"}}
+        if topic is not None and (topic.get("identity") or {}).get("principalId"):
+            work.record_sources.append(
+                {
+                    "subscriptionId": account_id.split("/")[2].lower(),
+                    "resourceGroup": str(topic["resourceGroup"]),
+                    "topicName": str(topic["name"]),
+                    "container": place.container,
+                }
+            )
+        elif account_id:
+            group = account_id.split("/")[4]
+            work.left.append(
+                f"the app is not told of new restore points in {region}, and looks for them every ten "
+                f"minutes: no system topic with an identity is on the account {place.account}: az eventgrid "
+                f"system-topic create --name evgt-{place.account} --resource-group {group} "
+                f"--location {region} --topic-type Microsoft.Storage.StorageAccounts --source {account_id} "
+                "--identity systemassigned, and deploy this environment again"
+            )
+        else:
+            work.left.append(
+                f"the app looks for new restore points in {region} every ten minutes; to be told of them at "
+                f"once, deploy this environment again after that of {region}"
+            )
 
 
 def _judge_immutability(work: Work) -> None:

@@ -40,8 +40,8 @@ class Surroundings:
     """ARM ids of storage accounts by name."""
     peers: Mapping[str, str]
     """Principal ids of the apps of other regions, by region."""
-    topics: Mapping[tuple[str, str], Mapping[str, Any]]
-    """System topics by the subscription and resource group whose events they carry."""
+    topics: Mapping[str, Mapping[str, Any]]
+    """System topics by the ARM id of the source whose events they carry."""
 
     def discovered(self, plan: Plan) -> tuple[ProtectedService, ...]:
         """Return the services that discovery finds today, filled in."""
@@ -97,7 +97,7 @@ def look(az: Az, plan: Plan, inputs: Inputs) -> Surroundings:
         services=services,
         accounts=accounts,
         peers=_peers(az, plan, accounts),
-        topics=_topics(az, plan, services),
+        topics=_topics(az, plan, services, accounts),
     )
 
 
@@ -152,19 +152,17 @@ def _peers(az: Az, plan: Plan, accounts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _topics(
-    az: Az, plan: Plan, services: Mapping[str, Mapping[str, Any]]
-) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return the system topics of resource groups, where changes of services may be wanted."""
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
-    wanted = plan.defaults.after_changes is not None or any(one.after_changes for one in plan.services)
-    for subscription in _subscriptions(services) if wanted else ():
-        listed = _list(
-            az, "the Event Grid system topics", ["eventgrid", "system-topic", "list"], subscription
-        )
-        for topic in listed:
-            source = str(topic.get("source", "")).lower().strip("/").split("/")
-            if len(source) == 4 and source[2] == "resourcegroups":
-                found[source[1], source[3]] = topic
+    az: Az, plan: Plan, services: Iterable[str], accounts: Mapping[str, str]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the system topics where changes of services, or records of other regions, may be wanted."""
+    found: dict[str, Mapping[str, Any]] = {}
+    hears_changes = plan.defaults.after_changes is not None or any(one.after_changes for one in plan.services)
+    sources = list(services) if hears_changes else []
+    sources += [accounts[place.account] for place in plan.regions.values() if place.account in accounts]
+    for subscription in _subscriptions(sources):
+        command = ["eventgrid", "system-topic", "list"]
+        for topic in _list(az, "the Event Grid system topics", command, subscription):
+            found[str(topic.get("source", "")).lower()] = topic
     return found
 
 

@@ -30,6 +30,7 @@ class Work:
     container_access: list[dict[str, str]] = field(default_factory=list)
     places: dict[Place, bool] = field(default_factory=dict)
     change_groups: list[tuple[str, str]] = field(default_factory=list)
+    record_sources: list[dict[str, str]] = field(default_factory=list)
     who: dict[str, str] = field(default_factory=dict)
     """What the terminal calls a principal id."""
 
@@ -79,6 +80,7 @@ class Work:
             "containerAccess": self.container_access,
             "accountAccess": [split_id(resource_id, "account") for resource_id in accounts],
             "roleSubscriptions": sorted(subscriptions),
+            "recordSources": self.record_sources,
             "changeSources": [
                 {
                     "subscriptionId": subscription,
@@ -92,7 +94,8 @@ class Work:
 
     def topic_name(self, subscription: str, group: str) -> str:
         """Return the system topic that a group has already, unless this environment made it."""
-        name = str(self.around.topics.get((subscription, group.lower()), {}).get("name", ""))
+        source = f"/subscriptions/{subscription}/resourcegroups/{group.lower()}"
+        name = str(self.around.topics.get(source, {}).get("name", ""))
         return "" if name == self.own_topic else name
 
     @property

@@ -281,8 +281,8 @@ module recordsTopic 'foundation/topic.bicep' = if (createRecordsAccount) {
 // The app hears of the records of every region whose services have their standby here.
 
 module recordSourceTopics 'foundation/topic.bicep' = [
-  for source in recordSources: {
-    name: 'apim-dr-records-topic-${environmentName}'
+  for (source, i) in recordSources: {
+    name: 'apim-dr-records-topic-${environmentName}-${i}'
     scope: resourceGroup(source.subscriptionId, source.resourceGroup)
     dependsOn: [
       recordsTopic
@@ -313,7 +313,7 @@ module recordSourceRights 'foundation/topic-access.bicep' = [
 
 module recordEvents 'foundation/event-subscription.bicep' = [
   for (source, i) in recordSources: {
-    name: 'apim-dr-records-${environmentName}'
+    name: 'apim-dr-records-${environmentName}-${i}'
     scope: resourceGroup(source.subscriptionId, source.resourceGroup)
     dependsOn: [
       recordSourceRights

@@ -39,6 +39,9 @@ def deploy(state, arguments):
     if values["createRecordsAccount"] and all(one["name"] != account for one in state["accounts"]):
         made = f"{group}/providers/Microsoft.Storage/storageAccounts/{account}"
         state["accounts"].append({"id": made, "name": account})
+        topic = {"id": f"{group}/x/evgt-{env}-records", "name": f"evgt-{env}-records", "source": made}
+        topic |= {"resourceGroup": f"rg-{env}-keep", "identity": {"principalId": "of-the-topic"}}
+        state["topics"].append(topic)
     if values["createRecordsAccount"]:
         names = [values["recordsContainer"], *values["backupContainers"]]
         state["containers"] += [f"{account}/{name}" for name in names]

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.faults import DeployFault
 from deploy.parameters import SCHEMA, STORED, outputs_of
-from tests.deploy.conftest import Clone
+from tests.deploy.conftest import SUBSCRIPTION, Clone
 
 INFRA = Path(__file__).parents[2] / "infra"
 LEFT_TO_ITS_DEFAULT = {"hostStorageName"}
@@ -40,25 +40,28 @@ def test_the_foundation_gets_the_parameters_that_it_declares(clone: Clone) -> No
 
 def test_entries_have_the_fields_of_the_templates_types(clone: Clone) -> None:
     """Each list is checked with the type that foundation.bicep declares for it."""
-    document = clone.example("per-service")
-    document["services"] = document["services"][:1]
-    for service, name in zip(clone.state["services"], ("payments/contoso-payments", "x/y"), strict=True):
-        group, _, last = name.partition("/")
-        service["id"] = service["id"].replace("rg-contoso-weu", f"rg-{group}").replace("contoso-weu", last)
+    document = clone.example("two-regions")
+    document["defaults"] = {"afterChanges": {}}
+    document["discover"] = {"subscriptions": [SUBSCRIPTION], "tag": {"apim-dr": "nightly"}}
+    document["defaults"]["storage"] = document["services"][0]["storage"]
     clone.plan(document)
-    done = clone.run("parameters")
+    first = clone.run("foundation")
+    assert first.returncode == 0, first.stderr
+    weu = clone.parameters()
+    place = {"AZURE_ENV_NAME": "contoso-neu", "AZURE_LOCATION": "northeurope"}
+    done = clone.run("foundation", **place)
     assert done.returncode == 0, done.stderr
+    neu = clone.parameters("contoso-neu")
     text = (INFRA / "foundation.bicep").read_text()
 
-    values = clone.parameters()
     for parameter, kind in re.findall(r"^param (\w+) (\w+)\[\] = \[\]", text, re.M):
         if kind == "string":
             continue
         fields = re.search(rf"^type {kind} = {{\n(.*?)^}}", text, re.M | re.S)
         assert fields is not None
         expected = set(re.findall(r"^  (\w+):", fields[1], re.M))
-        assert values[parameter], parameter
-        assert {frozenset(entry) for entry in values[parameter]} == {frozenset(expected)}, parameter
+        entries = [*weu[parameter], *neu[parameter]]
+        assert {frozenset(entry) for entry in entries} == {frozenset(expected)}, parameter
 
 
 def test_the_files_are_parameter_files_of_arm(clone: Clone) -> None:

@@ -114,8 +114,8 @@ def help_of(module: str, subcommands: tuple[str, ...]) -> str:
 
 def module_fault(command: Command) -> str:
     """Return what is wrong with a call of `python -m`, nothing if it takes these words."""
-    if "-m" not in command.words[1:2]:
-        return ""  # a script in the page itself
+    if "-m" not in command.words[1:2] or len(command.words) < 3:
+        return ""  # a script in the page itself, or a way of speaking
     module, *rest = command.words[2:]
     path = docpages.ROOT / module.replace(".", "/")
     if not path.with_suffix(".py").is_file() and not (path / "__main__.py").is_file():
@@ -123,11 +123,17 @@ def module_fault(command: Command) -> str:
     if not rest:
         return ""
     wanted = tuple(_until_option(rest))[:1]
-    says = help_of(module, wanted)
-    if not says:
+    said = {word.partition("=")[0] for word in rest if re.match(r"--?[a-zA-Z]", word)}
+    source = (
+        path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__main__.py"
+    ).read_text()
+    if "argparse" not in source and "sys.argv[1:])" not in source:
+        options = set(re.findall(r"\"(--[\w-]+)\"", source))  # it has no help, and would do its work
+    elif says := help_of(module, wanted):
+        options = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", says))
+    else:
         return f"{module} has no command {' '.join(wanted)}"
-    options = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", says))
-    unknown = command.options - options
+    unknown = said - options
     return f"{module} {' '.join(wanted)} has no {', '.join(sorted(unknown))}" if unknown else ""
 
 

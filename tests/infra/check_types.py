@@ -22,9 +22,6 @@ from deploying import Deployed, Deployment, Object
 FOLDER = Path(__file__).parent / "types"
 OF_BICEP = {"name", "dependsOn"}
 
-NOT_CHECKED: dict[str, str] = {}
-"""Resource types without models anywhere, each with its reason."""
-
 NEIGHBOURS = {
     ("Microsoft.Resources/resourceGroups", "2024-03-01"): "no package has it; checked against 2024-07-01",
     (
@@ -74,7 +71,8 @@ def reads(file: File) -> Iterator[str]:
         for node in bicep.uses(declaration.node):
             name, *path = bicep.path_from(node)
             entry = file.declared.get(name)
-            if not path or entry is None or entry.kind != "resource" or path[0] in {"id", "name", "type"}:
+            is_plain = not path or path[0] in {"id", "name", "type"} or path[0].startswith("list")
+            if is_plain or entry is None or entry.kind != "resource":
                 continue
             models = known(entry.resource_type)
             if models is not None and name not in bicep.local_names(node) and not _has(models, path):
@@ -98,8 +96,7 @@ def faults(resource: Deployed) -> Iterator[str]:
     """Name unknown, read-only, misspelt and missing properties and wrong values of one resource."""
     models, version = known(resource.type), resource.declaration.api_version
     if models is None:
-        if resource.type not in NOT_CHECKED:
-            yield resource.at(f"{resource.type} has no file in tests/infra/types: see tools/infra_types.py")
+        yield resource.at(f"{resource.type} has no file in tests/infra/types: see tools/infra_types.py")
         return
     if version != models["apiVersion"] and (resource.type, version) not in NEIGHBOURS:
         yield resource.at(f"{resource.declaration.target}: the models are of {models['apiVersion']}")

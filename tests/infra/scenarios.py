@@ -46,7 +46,7 @@ FOUNDATION: dict[str, dict[str, Any]] = {
         "accountAccess": [{**GROUP, "account": "abc"}],
         "roleSubscriptions": [OWN, OTHER],
         "recordSources": [
-            {**GROUP, "resourceGroup": "rg-b-keep", "topicName": "evgt-b-records", "container": RECORDS}
+            {**GROUP, "topicName": f"evgt-{place}-records", "container": RECORDS} for place in ("weu", "neu")
         ],
         "changeSources": [
             {**GROUP, "topicName": ""},

@@ -84,7 +84,7 @@ def test_models_are_kept_for_the_types_that_are_used_and_no_others(deployments):
     used = {found.type for deployment in deployments.values() for found in deployment.resources}
     kept = {check_types.known_name(path) for path in check_types.FOLDER.glob("*.json")}
 
-    assert kept == used - check_types.NOT_CHECKED.keys()
+    assert kept == used
 
 
 def test_every_model_says_where_it_comes_from():
@@ -102,4 +102,3 @@ def test_exceptions_from_the_check_of_properties_are_used(deployments):
     used = {(f.type, f.declaration.api_version) for d in deployments.values() for f in d.resources}
 
     assert check_types.NEIGHBOURS.keys() <= used
-    assert check_types.NOT_CHECKED.keys() <= {name for name, _ in used}

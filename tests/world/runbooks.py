@@ -76,9 +76,10 @@ class Operator:
         self._since_timers = dt.timedelta()
         others = {name: self._other(name) for name in ("az", "azd", "dig", "git")}
         self._shell = Shell(folder, {"curl": self._curl, "sleep": self._sleep, **others})
-        self._folder = folder / "work"
-        (self._folder / "docs").symlink_to(DOCS)
-        (self._folder / "infra").mkdir()
+        self.folder = folder / "work"
+        """Where the shell works, as in a clone."""
+        (self.folder / "docs").symlink_to(DOCS)
+        (self.folder / "infra").mkdir()
 
     def close(self) -> None:
         """End the shell."""
@@ -87,7 +88,7 @@ class Operator:
     def keep_plan(self) -> None:
         """Put the plan of the first app into the folder, as a clone has it."""
         plan = json.dumps(plan_of(next(iter(self.apps.values()))))
-        (self._folder / "infra" / "plan.json").write_text(plan)
+        (self.folder / "infra" / "plan.json").write_text(plan)
 
     def prepare(self) -> None:
         """Make the shell ready for the apps that there are, as docs/runbooks/README.md says."""
