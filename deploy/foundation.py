@@ -42,6 +42,7 @@ def foundation(environment: Mapping[str, str]) -> int:
             return INTERRUPTED
         print(told.afterwards(work), flush=True)
     values = {variable: outputs[name] for name, variable in parameters.STORED.items()}
+    values[parameters.NEW_PLAN] = parameters.in_base64(work.plan) if work.has_new_plan else ""
     if not store(inputs.environment, values):
         print("There is no azd here, so nothing was stored: python3 -m tools.deploy parameters goes on.")
     return 0
@@ -102,6 +103,7 @@ def prepare(environment: Mapping[str, str]) -> tuple[Work, SignIn]:
     account = plan.regions[plan.region].account
     is_free = account in around.accounts or is_name_free(az, account)
     work = plan_work(plan, inputs, around, is_name_free=is_free)
+    work.has_new_plan = is_new
     if not work.faults:
         container_faults(work, missing_containers(az, work.places, around.accounts))
     if work.faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParam
 FOUNDATION_TEMPLATE = ROOT / "infra" / "foundation.bicep"
 MAIN_PARAMETERS = ROOT / "infra" / "main.parameters.json"
 """What azd fills in."""
+
+NEW_PLAN = "APIM_DR_NEW_PLAN"
+"""Carries a plan that a hook has just written past azd, which compiled the templates before."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?:=([^}]*))?\}")
 
@@ -75,6 +79,12 @@ def main_parameters(plan: Plan, variables: Mapping[str, str]) -> dict[str, Any]:
     document = json.loads(MAIN_PARAMETERS.read_text(encoding="utf-8"))
     said = {name: _filled(str(entry["value"]), variables) for name, entry in document["parameters"].items()}
     return {**said, "plan": plan.model_dump(mode="json", by_alias=True, exclude_unset=True)}
+
+
+def in_base64(plan: Plan) -> str:
+    """Return the plan as `base64ToJson` of Bicep reads it."""
+    said = plan.model_dump_json(by_alias=True, exclude_unset=True)
+    return base64.b64encode(said.encode()).decode()
 
 
 def _filled(text: str, variables: Mapping[str, str]) -> str:

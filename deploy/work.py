@@ -25,6 +25,8 @@ class Work:
     needs: Needs
     around: Surroundings
     creates_account: bool
+    has_new_plan: bool = False
+    """Whether this run has written the plan file."""
     faults: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     container_access: list[dict[str, str]] = field(default_factory=list)

@@ -1,5 +1,9 @@
 // What azd deploys: everything that can be made anew, in one resource group of its own, so that `azd down`
 // takes nothing that must stay. State and rights are in foundation.bicep.
+//
+// azd compiles this file, and asks for each parameter that has neither a value nor a default, before its hooks
+// run: what the foundation tells has defaults, so that nobody is asked for it, and `newPlan` brings a plan that
+// the hook has written since.
 targetScope = 'subscription'
 
 @description('Name of the azd environment: one for each region with an app.')
@@ -10,23 +14,26 @@ param environmentName string
 @description('Region of this app; it becomes `region` of the plan.')
 param location string
 
+@description('The plan in base64, in the run whose hook has just written plan.json; empty in all others.')
+param newPlan string = ''
+
 @description('The plan, the same for all regions; docs/plan.md. Its `region` is replaced by `location`.')
-param plan object = loadJsonContent('plan.json')
+param plan object = empty(newPlan) ? loadJsonContent('plan.json') : base64ToJson(newPlan)
 
 @description('Resource id of the app\'s identity, which the foundation made.')
-param identityId string
+param identityId string = ''
 
 @description('Client id of the app\'s identity.')
-param identityClientId string
+param identityClientId string = ''
 
 @description('Principal id of the app\'s identity.')
-param identityPrincipalId string
+param identityPrincipalId string = ''
 
 @description('Name of the storage account of the Functions host.')
-param hostStorageName string
+param hostStorageName string = ''
 
 @description('URL of the container from which the platform takes the app\'s package.')
-param deploymentContainerUrl string
+param deploymentContainerUrl string = ''
 
 @description('Resource id of the subnet for the app\'s way out; empty for none.')
 param subnetId string = ''

@@ -38,8 +38,10 @@ def test_the_first_run_deploys_once_and_hands_the_outputs_to_azd(clone: Clone) -
         "APIM_DR_IDENTITY_CLIENT_ID",
         "APIM_DR_IDENTITY_ID",
         "APIM_DR_IDENTITY_PRINCIPAL_ID",
+        "APIM_DR_NEW_PLAN",
         "APIM_DR_SUBNET_ID",
     ]
+    assert clone.state["stored"]["APIM_DR_NEW_PLAN"] == ""  # azd has compiled the plan that is there
 
 
 def test_what_will_be_done_is_told_before_it_is_done(clone: Clone) -> None:

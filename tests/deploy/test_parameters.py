@@ -104,6 +104,13 @@ def test_every_parameter_without_a_default_is_given(clone: Clone) -> None:
         assert needed <= set(clone.parameters(template=template))
 
 
+def test_azd_asks_for_nothing_that_the_hook_tells() -> None:
+    """It asks before its hooks run, for each parameter without a default: name and location, its own two."""
+    needed = {name for name, one in declared("main").items() if one.get("default") is None}
+
+    assert needed == {"environmentName", "location"}
+
+
 def test_the_outputs_that_are_stored_are_outputs_of_the_foundation() -> None:
     """And the variables are those that infra/main.parameters.json reads."""
     read = (INFRA / "main.parameters.json").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
@@ -46,6 +47,17 @@ def test_an_empty_plan_is_asked_for_on_a_terminal(clone: Clone) -> None:
     assert "now holds the smallest plan: contoso-weu" in shown
     plan = parse_plan((clone.folder / "infra" / "plan.json").read_text())
     assert [one.ref.name for one in plan.services] == ["contoso-weu"]
+
+
+def test_a_plan_that_was_just_written_is_handed_to_azd_and_only_then(clone: Clone) -> None:
+    """azd had compiled the templates with the empty one; the next run compiles what is there."""
+    clone.environment["APIM_DR_SERVICE"] = NAMED
+    assert clone.run("foundation").returncode == 0
+    handed = json.loads(base64.b64decode(clone.state["stored"]["APIM_DR_NEW_PLAN"]))
+    assert handed == json.loads((clone.folder / "infra" / "plan.json").read_text())
+
+    assert clone.run("foundation").returncode == 0
+    assert clone.state["stored"]["APIM_DR_NEW_PLAN"] == ""
 
 
 def test_nothing_is_written_for_an_empty_answer(clone: Clone) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ipaddress
 import itertools
@@ -87,6 +88,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "map": lambda values, change: [change(value) for value in values],
     "toObject": _to_object,
     "flatten": lambda values: [item for value in values for item in value],
+    "base64ToJson": lambda text: json.loads(base64.b64decode(text)),
     "cidrSubnet": cidr_subnet,
 }
 

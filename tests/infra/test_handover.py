@@ -10,11 +10,11 @@ import scenarios
 from bicep_functions import Unknown
 
 from deploy.inputs import Inputs
-from deploy.parameters import STORED, main_parameters
+from deploy.parameters import STORED, in_base64, main_parameters
 from deploy.plan_file import read_plan
 from deploy.planning import plan_work
 from deploy.surroundings import Surroundings
-from shared.core.plan import Plan
+from shared.core.plan import Plan, parse_plan
 
 EXAMPLES = sorted((scenarios.ROOT / "docs/examples").glob("*.json"))
 GROUP = f"/subscriptions/{scenarios.OTHER}/resourceGroups/rg-contoso/providers"
@@ -63,3 +63,14 @@ def test_the_app_takes_what_the_foundation_tells(example, files):
 
     assert all(str(parameters[name]) for name in STORED)
     assert check_types.all_faults(found) == []
+
+
+def test_a_plan_that_the_hook_has_just_written_takes_the_place_of_the_compiled_one(files):
+    """With every field, through base64, into the setting."""
+    plan = read_plan(scenarios.ROOT / "docs/examples/every-field.json")
+    environment = {**scenarios.MAIN["smallest"], "location": plan.region, "newPlan": in_base64(plan)}
+    found = deploying.deploy(files, scenarios.ROOT / "infra/main.bicep", environment)
+
+    (app,) = found.of("Microsoft.Web/sites")
+    settings = {one["name"]: one["value"] for one in app.get("properties", "siteConfig", "appSettings")}
+    assert parse_plan(settings["DR_PLAN"]) == plan
