@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from shared import roster, telemetry, unhandled
@@ -20,6 +19,7 @@ from shared.core.runs import Outcome, RunRecord
 from shared.core.steps import StepResult, attempt, done
 from shared.nights import forget_night
 from shared.records import newest
+from shared.threads import in_threads
 
 POINTS_READ_MAX = 3
 """More than one, so that a record that cannot be read does not hide the one before it."""
@@ -59,8 +59,8 @@ def _end(state: FleetState, ended_at: dt.datetime, ports: Ports) -> StepResult:
 def _record(state: FleetState, ended_at: dt.datetime, ports: Ports) -> NightRecord:
     members = _members(ports)
     ended = sorted(state.ended, key=lambda finished: finished.service)
-    with ThreadPoolExecutor(max_workers=READS_AT_ONCE) as pool:
-        services = tuple(pool.map(functools.partial(_told, members, ended_at, ports), ended))
+    told = functools.partial(_told, members, ended_at, ports)
+    services = tuple(in_threads(told, ended, at_once=READS_AT_ONCE))
     return NightRecord(
         night=state.wish.night,
         trigger=state.wish.trigger,
@@ -71,7 +71,7 @@ def _record(state: FleetState, ended_at: dt.datetime, ports: Ports) -> NightReco
         caught_up=state.wish.caught_up,
         starts=state.wish.starts,
         words={word.value: count for word in Outcome if (count := _count(services, word))},
-        rpo_missed=tuple(told.service for told in services if told.rpo_kept is False),
+        rpo_missed=tuple(one.service for one in services if one.rpo_kept is False),
         warnings=(*state.warnings, *unhandled.warnings(ports)),
         services=services,
     )

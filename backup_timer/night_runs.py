@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from shared.core import names
@@ -13,6 +12,7 @@ from shared.core.nights import NightWish
 from shared.core.ports import Ports
 from shared.core.requests import BackupRequest
 from shared.core.runs import RunRecord
+from shared.threads import in_threads
 
 READS_AT_ONCE = 8
 
@@ -40,10 +40,9 @@ def runs_of_night(wish: NightWish, ports: Ports, warnings: list[str]) -> dict[st
             return None
 
     found: dict[str, list[RunRecord]] = {}
-    with ThreadPoolExecutor(max_workers=READS_AT_ONCE) as pool:
-        for run in pool.map(read, ids):
-            if run is not None and _is_of(wish.night, wish.scheduled_at, run.wish):
-                found.setdefault(run.service, []).append(run)
+    for run in in_threads(read, ids, at_once=READS_AT_ONCE):
+        if run is not None and _is_of(wish.night, wish.scheduled_at, run.wish):
+            found.setdefault(run.service, []).append(run)
     return found
 
 

@@ -123,10 +123,9 @@ def facts_table(found: Findings) -> Table:
         ("restore duration", found.restore.seconds if found.restore else None),
     ):
         if seconds is not None:
-            in_azure = clock.stretch(seconds, speed=found.speed)
-            table.add_row(
-                f"  {name}", f"{seconds:.1f} s here, this machine's own seconds included: {in_azure} in Azure"
-            )
+            simulated = clock.stretch(seconds, speed=found.speed)
+            told = f"{seconds:.1f} s here, this machine's own seconds included"
+            table.add_row(f"  {name}", f"{told}: {simulated} as the simulator is set")
     table.add_row("  POSTs seen by ARM", "{} backup, {} restore".format(*found.posts))
     if found.lost is not None and found.lost.arm_calls is not None:
         told = f"{found.lost.arm_calls} of ARM, {found.lost.storage_calls} of storage"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.plan_file import is_empty, read_plan
 from shared.core.plan import Plan
+from shared.core.plan_warnings import warnings
 from shared.core.services import canonical_region
 
 
@@ -24,6 +25,7 @@ def check(file: Path, region: str | None) -> int:
     print(f"{file} is a usable plan")
     for name in plan.regions:
         print(f"  {name:<20} {_tasks(plan, name)}")
+    print("".join(f"warning: {one}\n" for one in warnings(plan)), end="")
     return 0
 
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 from deploy import parameters, plan_file, told
 from deploy.az import Az, AzFault, store
+from deploy.deploying import deploy, is_lag
 from deploy.faults import INTERRUPTED, DeployFault, DeployFaults
+from deploy.given import compare_roles, leave_out_given
 from deploy.inputs import Inputs, read_inputs
 from deploy.plan_file import PLAN_FILE
 from deploy.planning import container_faults, plan_work
@@ -106,6 +108,9 @@ def prepare(environment: Mapping[str, str]) -> tuple[Work, SignIn]:
     work.has_new_plan = is_new
     if not work.faults:
         container_faults(work, missing_containers(az, work.places, around.accounts))
+    if not work.faults:
+        leave_out_given(az, work)
+        compare_roles(az, work)
     if work.faults:
         raise DeployFaults("nothing was deployed", work.faults)
     return work, who
@@ -114,18 +119,22 @@ def prepare(environment: Mapping[str, str]) -> tuple[Work, SignIn]:
 def _deploy(work: Work) -> dict[str, str]:
     inputs = work.inputs
     file = parameters.file_of(inputs.environment, "foundation")
-    command = ["deployment", "sub", "create", "--name", inputs.deployment, "--location", inputs.location]
-    command += ["--template-file", str(parameters.FOUNDATION_TEMPLATE), "--parameters", f"@{file}"]
+    command = ["--location", inputs.location, "--template-file", str(parameters.FOUNDATION_TEMPLATE)]
+    command += ["--parameters", f"@{file}"]
     try:
-        deployment = Az(inputs.subscription).json("deploying the foundation", command)
+        deployment = deploy(Az(inputs.subscription), inputs.deployment, command, _say)
     except AzFault as fault:
         more = (
             told.for_an_administrator(work, parameters.FOUNDATION_TEMPLATE, file)
-            if fault.is_forbidden
+            if fault.is_forbidden and not is_lag(fault)
             else f"What Azure made before stays, and another azd provision goes on. {_how_to_look(inputs)}"
         )
         raise DeployFault(f"{fault}\n{more}") from fault
     return parameters.outputs_of(deployment)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
 
 
 def _given(inputs: Inputs) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deploy.faults import DeployFaults
 from shared.core.services import canonical_region
@@ -15,11 +15,16 @@ ENVIRONMENT_LENGTH_MAX = 20
 
 SKUS = ("Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_RAGRS", "Standard_GZRS", "Standard_RAGZRS")
 
+PAIR = "<setting>=https://<vault>/secrets/<name>"
+
 PLACE = ("AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID")
 """What azd itself sets."""
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ENVIRONMENT = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}")
+_SECRET = re.compile(
+    r"https://[a-z][a-z0-9-]{1,22}[a-z0-9](?:\.[a-z0-9-]+)+/secrets/[0-9A-Za-z-]{1,127}(?:/[0-9a-f]{32})?"
+)
 _SERVICE = re.compile(r"[^/\s]{1,90}/[a-zA-Z][a-zA-Z0-9-]{0,49}")
 
 
@@ -36,13 +41,20 @@ class Inputs:
     version_days: int = 60
     immutability_days: int = 0
     vnet_prefix: str = ""
+    key_settings: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of secrets in Key Vault, by the setting of the plan that has to hold the account key."""
     is_given: bool = False
     """Whether somebody else deploys the foundation, and only its outputs are fetched."""
 
     @property
     def kept_group(self) -> str:
         """The resource group that `azd down` does not know."""
-        return f"rg-{self.environment}-keep"
+        return f"{self.app_group}-keep"
+
+    @property
+    def app_group(self) -> str:
+        """The resource group that `azd down` deletes."""
+        return f"rg-apim-dr-{self.environment}"
 
     @property
     def deployment(self) -> str:
@@ -93,6 +105,7 @@ def read_inputs(environment: Mapping[str, str], *, with_options: bool = True) ->
         version_days=number("APIM_DR_VERSION_DAYS", 7, 3650, 60),
         immutability_days=number("APIM_DR_IMMUTABILITY_DAYS", 0, 365, 0),
         vnet_prefix=text("APIM_DR_VNET_PREFIX", _prefix_fault, "10.20.0.0/24", ""),
+        key_settings=_pairs(text("APIM_DR_KEY_SETTINGS", _pairs_fault, f"'{PAIR}'", "")),
         is_given=text("APIM_DR_FOUNDATION", _foundation_fault, "given", "") == "given",
     )
     if faults:
@@ -135,6 +148,33 @@ def _between(least: int, most: int) -> Callable[[str], str]:
         return "" if is_whole and least <= int(value) <= most else f"is not from {least} to {most}"
 
     return fault
+
+
+def _pairs_fault(value: str) -> str:
+    """Return every fault of settings with their secrets, each named."""
+    faults = []
+    names = [_pair(one)[0] for one in _parts(value)]
+    for name, address in map(_pair, _parts(value)):
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            faults.append(f"{name!r} is not the name of a setting")
+        if not _SECRET.fullmatch(address):
+            faults.append(f"{address!r} is not the https address of a secret in a key vault")
+        if names.count(name) > 1:
+            faults.append(f"{name} stands there {names.count(name)} times")
+    return "; ".join(dict.fromkeys(faults))
+
+
+def _pairs(value: str) -> dict[str, str]:
+    return dict(map(_pair, _parts(value)))
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(";") if part.strip()]
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, _, address = part.partition("=")
+    return name.strip(), address.strip()
 
 
 def _prefix_fault(value: str) -> str:

@@ -63,8 +63,13 @@ class Needs:
     """(subscription, resource group) whose write events are wanted."""
     record_regions: tuple[str, ...]
     """Regions whose new records this app wants to hear of: those of services with their standby here."""
-    key_settings: tuple[str, ...]
-    """Settings that somebody has to put a Key Vault reference in; nothing here makes them."""
+    key_uses: tuple[tuple[str, str], ...]
+    """(setting, account): the settings that have to hold an account's key, and of which account."""
+
+    @property
+    def key_settings(self) -> tuple[str, ...]:
+        """The settings that have to hold an account's key."""
+        return tuple(sorted({setting for setting, _ in self.key_uses}))
 
     @property
     def role_subscriptions(self) -> tuple[str, ...]:
@@ -92,13 +97,11 @@ def needs_of(plan: Plan, region: str, found: Iterable[ProtectedService] = ()) ->
         discovery=_discovery(plan),
         containers=tuple(dict.fromkeys(_containers(plan, region, everybody))),
         accounts=_accounts(plan, region, everybody),
-        change_groups=tuple(
-            sorted({_group(service.resource_id) for service in primaries if service.after_changes})
-        ),
+        change_groups=_groups(service for service in primaries if service.after_changes),
         record_regions=tuple(
             sorted({one.region for one in plan.services if one.standby and one.standby.region == region})
         ),
-        key_settings=tuple(sorted(set(_key_settings(region, everybody)))),
+        key_uses=tuple(sorted(set(_key_uses(region, everybody)))),
     )
 
 
@@ -137,17 +140,17 @@ def account_ids(plan: Plan) -> dict[str, str]:
 
 
 def _services(plan: Plan, region: str) -> dict[str, tuple[str, ...]]:
-    """Return the roles of the app on each service that the plan names."""
-    roles: dict[str, tuple[str, ...]] = {}
+    """Return the roles of the app on each service that the plan names, once however its id is spelled."""
+    roles: dict[str, tuple[str, tuple[str, ...]]] = {}
     for service in plan.services:
         if service.region == region:
-            roles[service.resource_id] = ALL_ROLES
+            roles[service.resource_id.lower()] = service.resource_id, ALL_ROLES
             if service.standby is not None and service.standby.region != region:
-                roles[service.standby.resource_id] = (PREFLIGHT,)
+                end_id = service.standby.resource_id
+                roles.setdefault(end_id.lower(), (end_id, (PREFLIGHT,)))
         for end in ends_in(service, region):
-            if end.resource_id.lower() not in {one.lower() for one in roles}:
-                roles[end.resource_id] = ALL_ROLES
-    return roles
+            roles.setdefault(end.resource_id.lower(), (end.resource_id, ALL_ROLES))
+    return dict(roles.values())
 
 
 def _discovery(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -203,11 +206,12 @@ def _accounts(plan: Plan, region: str, services: Iterable[ProtectedService]) -> 
     return tuple(sorted(names))
 
 
-def _key_settings(region: str, services: Iterable[ProtectedService]) -> Iterator[str]:
+def _key_uses(region: str, services: Iterable[ProtectedService]) -> Iterator[tuple[str, str]]:
     for service in services:
         accesses = [end.access for end in ends_in(service, region)]
         accesses += [service.storage.access] if service.region == region else []
-        yield from (access.key_setting for access in accesses if access.type == "AccessKey")
+        account, _ = points_in(service, region)
+        yield from ((access.key_setting, account) for access in accesses if access.type == "AccessKey")
 
 
 def _identity(service: str, access: Access) -> Identity | None:
@@ -218,6 +222,9 @@ def _identity(service: str, access: Access) -> Identity | None:
     return Identity(service=service.lower())
 
 
-def _group(resource_id: str) -> tuple[str, str]:
-    parts = resource_id.split("/")
-    return parts[2].lower(), parts[4]
+def _groups(services: Iterable[ProtectedService]) -> tuple[tuple[str, str], ...]:
+    """Return subscription and resource group of services, each group once however it is spelled."""
+    found = sorted(tuple(service.resource_id.split("/")[2:5:2]) for service in services)
+    return tuple(
+        {(one.lower(), group.lower()): (one.lower(), group) for one, group in reversed(found)}.values()
+    )[::-1]

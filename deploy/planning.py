@@ -1,4 +1,4 @@
-"""Putting needs and surroundings together, and judging what was found. Pure."""
+"""Putting needs and surroundings together: which right becomes which role assignment. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from deploy import services
 from deploy.inputs import Inputs
-from deploy.needs import CONTRIBUTOR, PREFLIGHT, ContainerNeed, Place, needs_of
+from deploy.judging import judge
+from deploy.needs import CONTRIBUTOR, ContainerNeed, Place, needs_of
 from deploy.surroundings import RECORDS_TAG, Surroundings
 from deploy.work import Work, split_id
-from shared.core.errors import ProtocolError
 from shared.core.plan import Plan
 
 
@@ -40,7 +40,6 @@ def plan_work(plan: Plan, inputs: Inputs, around: Surroundings, *, is_name_free:
             f"the storage account {account}, which the plan names for {plan.region}, is in no subscription "
             "that this account can see, and its name is taken: choose another one in $.regions"
         )
-    _judge_services(work)
     for need in work.needs.containers:
         _grant(work, need)
     for region in plan.regions:
@@ -55,10 +54,7 @@ def plan_work(plan: Plan, inputs: Inputs, around: Surroundings, *, is_name_free:
                 )
         elif region != plan.region:
             work.left.append(_no_peer(region, plan.regions[region].account in around.accounts))
-    _judge_keys(work)
-    _judge_topics(work)
-    _judge_records(work)
-    _judge_immutability(work)
+    judge(work)
     return work
 
 
@@ -79,30 +75,6 @@ def container_faults(work: Work, missing: list[Place]) -> None:
         work.container_access = [
             one for one in work.container_access if (one["account"], one["container"]) != (account, container)
         ]
-
-
-def _judge_services(work: Work) -> None:
-    region = work.plan.region
-    ours = {one.resource_id.lower() for one in work.plan.services if one.region == region}
-    for resource_id in work.needs.services:
-        resource = work.around.services.get(resource_id.lower())
-        is_elsewhere = work.needs.services[resource_id] == (PREFLIGHT,)
-        name = resource_id.rsplit("/", 1)[-1]
-        if resource is not None and not is_elsewhere:
-            try:
-                work.faults += services.faults_of(resource, region)
-            except ProtocolError as err:
-                work.faults.append(f"{name}: {err.message}")
-        elif resource is None and is_elsewhere:
-            work.left.append(
-                f"{name}, a standby, was not found; without it nothing can be said of a failback"
-            )
-        elif resource is None:
-            what = "is to be backed up" if resource_id.lower() in ours else "is to be restored into"
-            work.faults.append(
-                f"{name} {what}, and there is no such service in subscription {resource_id.split('/')[2]}, "
-                f"or this account may not see it: {resource_id}"
-            )
 
 
 def _grant(work: Work, need: ContainerNeed) -> None:
@@ -172,83 +144,3 @@ def _no_identity(work: Work, need: ContainerNeed, resource: Mapping[str, Any]) -
         )
     if sentence not in work.left:
         work.left.append(sentence)
-
-
-def _judge_keys(work: Work) -> None:
-    for setting in work.needs.key_settings:
-        work.left.append(
-            f"the plan names the setting {setting} for an account key: put a Key Vault reference into the "
-            "app's settings, and note that accounts that are made here refuse keys"
-        )
-
-
-def _judge_topics(work: Work) -> None:
-    """Take the groups whose events can be heard; Event Grid allows one system topic for each source."""
-    for subscription, group in work.needs.change_groups:
-        topic = work.around.topics.get(f"/subscriptions/{subscription}/resourcegroups/{group.lower()}")
-        if topic is None or work.topic_name(subscription, group) == "":
-            work.change_groups.append((subscription, group))
-            continue
-        name, place = str(topic["name"]), str(topic.get("resourceGroup", ""))
-        if place.lower() != group.lower():
-            work.left.append(
-                f"changes in the resource group {group} are not heard of, and the nights go on: its one "
-                f"system topic, {name}, is in another group ({place}), where it cannot be used"
-            )
-        elif not (topic.get("identity") or {}).get("principalId"):
-            work.faults.append(
-                f"the system topic {name} of the resource group {group} has no identity to deliver with: "
-                f"az eventgrid system-topic update --name {name} --resource-group {place} "
-                "--identity systemassigned"
-            )
-        else:
-            work.change_groups.append((subscription, group))
-
-
-def _judge_records(work: Work) -> None:
-    """Take the topics on the records of regions whose services have their standby here."""
-    for region in work.needs.record_regions:
-        place = work.plan.regions[region]
-        account_id = work.account_ids.get(place.account, "")
-        made = {"name": f"evgt-{work.inputs.environment}-records", "resourceGroup": work.inputs.kept_group}
-        topic = work.around.topics.get(account_id.lower())
-        if account_id and account_id == work.account_ids.get(work.account) and work.creates_account:
-            topic = {**made, "identity": {"principalId": "its own"}}
-        if topic is not None and (topic.get("identity") or {}).get("principalId"):
-            work.record_sources.append(
-                {
-                    "subscriptionId": account_id.split("/")[2].lower(),
-                    "resourceGroup": str(topic["resourceGroup"]),
-                    "topicName": str(topic["name"]),
-                    "container": place.container,
-                }
-            )
-        elif account_id:
-            group = account_id.split("/")[4]
-            work.left.append(
-                f"the app is not told of new restore points in {region}, and looks for them every ten "
-                f"minutes: no system topic with an identity is on the account {place.account}: az eventgrid "
-                f"system-topic create --name evgt-{place.account} --resource-group {group} "
-                f"--location {region} --topic-type Microsoft.Storage.StorageAccounts --source {account_id} "
-                "--identity systemassigned, and deploy this environment again"
-            )
-        else:
-            work.left.append(
-                f"the app looks for new restore points in {region} every ten minutes; to be told of them at "
-                f"once, deploy this environment again after that of {region}"
-            )
-
-
-def _judge_immutability(work: Work) -> None:
-    """Refuse a policy that would keep what retention lets go: pruning would fail night after night."""
-    days = work.inputs.immutability_days
-    short = [
-        f"{one.name} ({one.retention.keep_within_days})"
-        for one in work.plan.services
-        if one.region == work.plan.region and one.retention and one.retention.keep_within_days < days
-    ]
-    if short:
-        work.faults.append(
-            f"APIM_DR_IMMUTABILITY_DAYS is {days}, and retention lets backups go earlier (keepWithinDays): "
-            f"{', '.join(short[:5])}; make one of the two fit"
-        )

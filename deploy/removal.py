@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from deploy.az import Az, store
 from deploy.faults import DeployFault, DeployFaults
 from deploy.inputs import Inputs, read_inputs
+from deploy.remaining import remaining
 
 WORD = "APIM_DR_DELETE_KEPT"
-ROLE_PREFIX = "apim-dr "
-"""How the names of the custom roles begin."""
+AGAIN = "Nothing was deleted. When no container is protected any more, run azd down again."
 
 
 def stays(environment: Mapping[str, str]) -> int:
     """Say what azd down is about to delete, and what stays."""
     inputs = read_inputs(environment, with_options=False)
     group = inputs.kept_group
-    print(
-        f"azd down deletes the resource group rg-{inputs.environment}: the function app with its plan, logs,"
-    )
+    print(f"azd down deletes the resource group {inputs.app_group}: the function app with its plan, logs,")
     print("alerts and workbook. All of it can be made again with azd up.")
     if environment.get(WORD) == inputs.environment:
         print(f"{WORD} is {inputs.environment}: afterwards {group} is deleted AS WELL, with all records")
@@ -55,15 +52,10 @@ def remove_kept(environment: Mapping[str, str]) -> int:
     if az.found(f"looking for {group}", ["group", "show", "--name", group]) is None:
         print(f"{group} is not there (any more); nothing was deleted.")
         return 0
-    protected = _protected(az, group)
+    protected = _protected(az, group, inputs.subscription)
     if protected:
-        raise DeployFaults(
-            f"{group} was not deleted, although {WORD} asks for it",
-            protected,
-            "Azure keeps what such a policy protects until its days are over; nothing can hurry it. Wait, or "
-            "delete what is no longer protected, and run azd down again.",
-        )
-    remains = list(_remains(az, environment, inputs))
+        raise DeployFaults(f"{group} was not deleted, although {WORD} asks for it", protected, AGAIN)
+    remains = list(remaining(az, environment, inputs))
     print(f"Deleting {group}, because {WORD} is {inputs.environment} …", flush=True)
     az.json(f"deleting {group}", ["group", "delete", "--name", group, "--yes"])
     if az.found(
@@ -98,77 +90,40 @@ def _how_to_delete(environment: Mapping[str, str], inputs: Inputs) -> Iterator[s
     yield f"To delete it as well, for good: azd env set {WORD} {inputs.environment}, then azd down."
 
 
-def _protected(az: Az, group: str) -> list[str]:
-    """Return the containers that a policy or a legal hold protects."""
+def _protected(az: Az, group: str, subscription: str) -> list[str]:
+    """Return the containers that a policy or a legal hold protects, each with what can be done about it."""
     found = []
-    for account in (
-        az.json("listing storage accounts", ["storage", "account", "list", "--resource-group", group]) or []
-    ):
-        name = account["name"]
+    listing = ["storage", "account", "list", "--resource-group", group]
+    for account in az.json("listing storage accounts", listing) or []:
+        name = str(account["name"])
         command = ["storage", "container-rm", "list", "--storage-account", name, "--resource-group", group]
         for container in az.json(f"listing containers of {name}", command) or []:
-            reasons = [
-                what
-                for what, is_so in (
-                    ("an immutability policy", container.get("hasImmutabilityPolicy")),
-                    ("a legal hold", container.get("hasLegalHold")),
-                    (
-                        "immutable versions",
-                        (container.get("immutableStorageWithVersioning") or {}).get("enabled"),
-                    ),
+            said = f"the container {container['name']} of {name} has"
+            of = ["--account-name", name, "--container-name", str(container["name"])]
+            of += ["--resource-group", group]
+            if container.get("hasImmutabilityPolicy"):
+                found.append(f"{said} {_policy(az, of, subscription)}")
+            if container.get("hasLegalHold"):
+                tags = f"az storage container legal-hold show {' '.join(of)} --subscription {subscription}"
+                found.append(f"{said} a legal hold: whoever put it there has to take it back ({tags})")
+            if (container.get("immutableStorageWithVersioning") or {}).get("enabled"):
+                found.append(
+                    f"{said} immutable versions: delete those whose days are over; Azure keeps the rest "
+                    "until theirs are"
                 )
-                if is_so
-            ]
-            if reasons:
-                found.append(f"the container {container['name']} of {name} has {' and '.join(reasons)}")
     return found
 
 
-def _remains(az: Az, environment: Mapping[str, str], inputs: Inputs) -> Iterator[str]:
-    """Yield the commands that remove what is elsewhere: assignments, custom roles, topics, subscriptions."""
-    principal = environment.get("APIM_DR_IDENTITY_PRINCIPAL_ID", "")
-    kept = f"/subscriptions/{inputs.subscription}/resourcegroups/{inputs.kept_group}/".lower()
-    for subscription in _subscriptions(az):
-        if principal:
-            command = ["role", "assignment", "list", "--assignee", principal, "--all"]
-            for one in _tried(az, command, subscription):
-                if not f"{one['scope']}/".lower().startswith(kept):
-                    yield f"az role assignment delete --ids {shlex.quote(str(one['id']))}"
-        command = ["role", "definition", "list", "--custom-role-only", "true"]
-        for one in _tried(az, command, subscription):
-            if str(one.get("roleName", "")).lower().startswith(ROLE_PREFIX):
-                role = shlex.quote(str(one["roleName"]))
-                yield f"az role definition delete --name {role}  # if no other environment uses it"
-        yield from _topics(az, subscription, inputs)
-
-
-def _topics(az: Az, subscription: str, inputs: Inputs) -> Iterator[str]:
-    """Yield the commands that end the listening in the resource groups of services."""
-    for topic in _tried(az, ["eventgrid", "system-topic", "list"], subscription):
-        group, name = str(topic["resourceGroup"]), str(topic["name"])
-        of = f"--resource-group {shlex.quote(group)} --subscription {subscription}"
-        if group.lower() == inputs.kept_group.lower():
-            continue
-        if name == f"evgt-{inputs.environment}-changes":
-            yield f"az eventgrid system-topic delete --name {name} {of}"
-            continue
-        listing = ["eventgrid", "system-topic", "event-subscription", "list", "--system-topic-name", name]
-        for one in _tried(az, [*listing, "--resource-group", group], subscription):
-            if one["name"] == f"apim-dr-{inputs.environment}":
-                yield (
-                    f"az eventgrid system-topic event-subscription delete --name {one['name']} "
-                    f"--system-topic-name {name} {of}"
-                )
-
-
-def _subscriptions(az: Az) -> list[str]:
-    listed = az.json("listing the subscriptions", ["account", "list"]) or []
-    return [str(one["id"]) for one in listed]
-
-
-def _tried(az: Az, command: list[str], subscription: str) -> list[Mapping[str, Any]]:
-    """Return a list, an empty one where it may not be read: it is only advice."""
-    try:
-        return list(az.json("listing rights", command, subscription=subscription) or [])
-    except DeployFault:
-        return []
+def _policy(az: Az, of: list[str], subscription: str) -> str:
+    """Return what can be done about the immutability policy of a container."""
+    commands = ["storage", "container", "immutability-policy"]
+    shown = az.json("reading an immutability policy", [*commands, "show", *of]) or {}
+    days = shown.get("immutabilityPeriodSinceCreationInDays")
+    if str(shown.get("state")) != "Unlocked":
+        return (
+            f"a locked immutability policy of {days} days: nobody can take it back or hurry it; wait until "
+            "the days of the newest backup are over, and delete the backups"
+        )
+    etag = shlex.quote(str(shown.get("etag") or "*"))
+    back = " ".join(["az", *commands, "delete", *of, "--if-match", etag, "--subscription", subscription])
+    return f"an immutability policy of {days} days that is not locked; to take it back: {back}"

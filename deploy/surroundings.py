@@ -14,9 +14,13 @@ from deploy.needs import Place, account_ids
 from deploy.plan_file import CLOUDS
 from shared.core import roster
 from shared.core.plan import Plan, ProtectedService
+from shared.core.services import canonical_region
 
 REGION_TAG, RECORDS_TAG = "apim-dr-region", "apim-dr-records"
 """On an app's identity: where it is; and, where its records are not beside it, their account."""
+
+SUBNET_PROVIDER = "Microsoft.App"
+"""To which the subnet of an app on Flex Consumption is delegated."""
 
 EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
@@ -42,6 +46,12 @@ class Surroundings:
     """Principal ids of the apps of other regions, by region."""
     topics: Mapping[str, Mapping[str, Any]]
     """System topics by the ARM id of the source whose events they carry."""
+    keyless: frozenset[str] = frozenset()
+    """Names of storage accounts that refuse keys."""
+    skus: frozenset[str] = frozenset()
+    """Redundancies of storage that the region has for the subscription; empty where nobody could say."""
+    unregistered: tuple[str, ...] = ()
+    """Providers that the foundation needs and the subscription is not registered for."""
 
     def discovered(self, plan: Plan) -> tuple[ProtectedService, ...]:
         """Return the services that discovery finds today, filled in."""
@@ -80,6 +90,7 @@ def look(az: Az, plan: Plan, inputs: Inputs) -> Surroundings:
     """
     services: dict[str, Mapping[str, Any]] = {}
     accounts: dict[str, str] = {}
+    keyless: set[str] = set()
     ours = inputs.subscription
     named = _subscriptions(one.resource_id for one in plan.services)
     ends = _subscriptions(
@@ -93,11 +104,16 @@ def look(az: Az, plan: Plan, inputs: Inputs) -> Surroundings:
     for subscription in dict.fromkeys([ours, *named, *ends, *searched, *_subscriptions(said.values())]):
         for one in _list(az, "the storage accounts", ["storage", "account", "list"], subscription):
             accounts[str(one["name"]).lower()] = str(one["id"])
+            if one.get("allowSharedKeyAccess") is False:
+                keyless.add(str(one["name"]).lower())
     return Surroundings(
         services=services,
         accounts=accounts,
         peers=_peers(az, plan, accounts),
         topics=_topics(az, plan, services, accounts),
+        keyless=frozenset(keyless),
+        skus=_skus(az, inputs.location),
+        unregistered=_unregistered(az) if inputs.vnet_prefix else (),
     )
 
 
@@ -164,6 +180,29 @@ def _topics(
         for topic in _list(az, "the Event Grid system topics", command, subscription):
             found[str(topic.get("source", "")).lower()] = topic
     return found
+
+
+def _skus(az: Az, region: str) -> frozenset[str]:
+    """Return the redundancies of general storage accounts in a region; an older az cannot say."""
+    try:
+        listed = az.json("listing kinds of storage", ["storage", "sku", "list"]) or []
+    except AzFault:
+        return frozenset()
+    return frozenset(
+        str(one["name"])
+        for one in listed
+        if one.get("resourceType") == "storageAccounts"
+        and one.get("kind") == "StorageV2"
+        and region in map(canonical_region, one.get("locations") or [])
+        and not one.get("restrictions")
+    )
+
+
+def _unregistered(az: Az) -> tuple[str, ...]:
+    """Return what the subscription has to be registered for before a subnet can be delegated."""
+    command = ["provider", "show", "--namespace", SUBNET_PROVIDER]
+    shown = az.json(f"asking whether {SUBNET_PROVIDER} is registered", command) or {}
+    return () if shown.get("registrationState") == "Registered" else (SUBNET_PROVIDER,)
 
 
 def _subscriptions(resource_ids: Iterable[str]) -> tuple[str, ...]:

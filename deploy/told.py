@@ -23,6 +23,7 @@ def beforehand(work: Work, who: SignIn) -> str:
         ("region", f"{work.plan.region}: {_tasks(work)}"),
         ("stays", f"resource group {inputs.kept_group}, which azd down leaves alone: the app's identity, its "
                   f"host storage{', a network' if inputs.vnet_prefix else ''}"),
+        ("plan", f"{work.plan_bytes / 1024:.1f} kB as the app's setting DR_PLAN"),
         ("records", _records(work)),
         *(("app may", line) for line in _service_rights(work)),
         *(("containers", line) for line in _shortened(_container_rights(work))),
@@ -30,7 +31,10 @@ def beforehand(work: Work, who: SignIn) -> str:
     if parameters["changeSources"]:
         groups = sorted({one["resourceGroup"] for one in parameters["changeSources"]})
         rows.append(("events", f"write events of {_some(groups)} are heard of"))
-    return "\n".join(["What has to stay is made first:", *_rows(rows)])
+    lines = ["What has to stay is made first:", *_rows(rows)]
+    for sentence in work.warnings:
+        lines += _wrapped(sentence, "  ! ")
+    return "\n".join(lines)
 
 
 def afterwards(work: Work) -> str:
@@ -81,8 +85,9 @@ def _records(work: Work) -> str:
     is_there = "there already" if work.account in work.around.accounts else "new"
     named = ", ".join([container, *work.backup_containers])
     return (
-        f"storage account {work.account} ({is_there}; no keys, versions for {work.inputs.version_days} days, "
-        f"deleted blobs for {work.inputs.soft_delete_days}) with the containers {named}"
+        f"storage account {work.account} ({is_there}; no keys, old versions for at most "
+        f"{work.inputs.version_days} days, deleted blobs for {work.inputs.soft_delete_days}) with the "
+        f"containers {named}"
     )
 
 

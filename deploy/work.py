@@ -35,11 +35,26 @@ class Work:
     record_sources: list[dict[str, str]] = field(default_factory=list)
     who: dict[str, str] = field(default_factory=dict)
     """What the terminal calls a principal id."""
+    records_topic: str = ""
+    """The system topic that the account made here has already; empty for one that is made here as well."""
+    warnings: list[str] = field(default_factory=list)
+    """What stops nothing, and should be known before."""
 
     @property
     def account(self) -> str:
         """The account of this region's records."""
         return self.plan.regions[self.plan.region].account
+
+    @property
+    def plan_bytes(self) -> int:
+        """The size of the plan as the app's setting."""
+        return len(self.plan.model_dump_json(by_alias=True, exclude_unset=True).encode())
+
+    @property
+    def keyless(self) -> set[str]:
+        """The accounts that refuse keys: those that say so, and those that foundations make."""
+        unmade = {place.account for place in self.plan.regions.values()} - self.around.accounts.keys()
+        return {*self.around.keyless, *unmade, *([self.account] if self.creates_account else [])}
 
     @property
     def account_ids(self) -> dict[str, str]:
@@ -82,6 +97,7 @@ class Work:
             "containerAccess": self.container_access,
             "accountAccess": [split_id(resource_id, "account") for resource_id in accounts],
             "roleSubscriptions": sorted(subscriptions),
+            "recordsTopicName": self.records_topic,
             "recordSources": self.record_sources,
             "changeSources": [
                 {
@@ -105,10 +121,26 @@ class Work:
         """The name of the system topics that infra/foundation.bicep makes for changes."""
         return f"evgt-{self.inputs.environment}-changes"
 
+    @property
+    def own_records_topic(self) -> str:
+        """The name of the system topic that infra/foundation.bicep makes for records."""
+        return f"evgt-{self.inputs.environment}-records"
+
+    def group_as_shown(self, subscription: str, group: str) -> str:
+        """Return a resource group as Azure spells it in the id of a service."""
+        for resource in self.around.services.values():
+            parts = str(resource["id"]).split("/")
+            if (parts[2].lower(), parts[4].lower()) == (subscription, group.lower()):
+                return parts[4]
+        return group
+
     def seen_services(self) -> dict[str, tuple[str, ...]]:
-        """Return the roles on each service that is there."""
+        """Return the roles on each service that is there, by its id as Azure spells it."""
+        there = self.around.services
         return {
-            one: roles for one, roles in self.needs.services.items() if one.lower() in self.around.services
+            str(there[one.lower()]["id"]): roles
+            for one, roles in self.needs.services.items()
+            if one.lower() in there
         }
 
 

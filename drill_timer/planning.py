@@ -6,7 +6,6 @@ import datetime as dt
 import logging
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from shared import drill_records, roster, telemetry
@@ -21,6 +20,7 @@ from shared.core.runs import PROVEN, Outcome, RunRecord
 from shared.core.steps import StepResult, attempt, done
 from shared.core.watching import wish_of
 from shared.records import read_document, readable
+from shared.threads import in_threads
 
 SERVICES_AT_ONCE = 8
 _DRILL = re.compile(r"\d{8}T\d{6}Z-drill-.+")
@@ -86,8 +86,8 @@ def _plan(due_at: dt.datetime, ports: Ports) -> StepResult:
         run_id = names.run_id("drill", service.name, due_at)
         return wish_for(service, run_id=run_id, trigger="timer", wished_at=due_at)
 
-    with ThreadPoolExecutor(max_workers=SERVICES_AT_ONCE) as pool:
-        found = [wish for wish in pool.map(due, drilled_here(ports)) if wish is not None]
+    looked_at = in_threads(due, drilled_here(ports), at_once=SERVICES_AT_ONCE)
+    found = [wish for wish in looked_at if wish is not None]
     queues = drills.queues([*unfinished, *found], ports.plan.concurrency, ports.intervals)
     return done(queues=[queue.to_json() for queue in queues])
 

@@ -90,7 +90,7 @@ param storageSku string = 'Standard_ZRS'
 @maxValue(365)
 param softDeleteDays int = 30
 
-@description('After how many days versions that were replaced or deleted go. No current backup, record or hold ever goes by this.')
+@description('How old a version may become that was replaced or deleted, counted from when it was first written: what is deleted at that age or later has its soft delete left only. Nothing goes by this in a container with an immutability policy, and no current backup, record or hold anywhere.')
 @minValue(7)
 param versionDays int = 60
 
@@ -117,6 +117,9 @@ param roleSubscriptions string[] = []
 @description('System topics on the records of regions whose services have their standby here, and the container of those records.')
 param recordSources RecordSource[] = []
 
+@description('System topic that the own records account has already, in the group of that account, with a system-assigned identity; empty to make one.')
+param recordsTopicName string = ''
+
 @description('Resource groups whose changes start backups. topicName is an existing system topic of the group, in the group, with a system-assigned identity; empty to make one.')
 param changeSources ChangeSource[] = []
 
@@ -127,7 +130,9 @@ var tags = {
   'apim-dr-env': environmentName
   'apim-dr-region': location
 }
-var keptGroupName = 'rg-${environmentName}-keep'
+// Deployments of one name in one scope shut each other out, and one of a subscription is bound to its region.
+var mark = '${environmentName}-${uniqueString(subscription().id, location)}'
+var keptGroupName = 'rg-apim-dr-${environmentName}-keep'
 var hasNetwork = !empty(vnetAddressPrefix)
 var eventsQueue = 'apim-dr-events'
 var changesQueue = 'apim-dr-changes'
@@ -197,15 +202,15 @@ module recordsStorage 'foundation/records-storage.bicep' = if (createRecordsAcco
 // Rights.
 
 module roles 'foundation/roles.bicep' = [
-  for subscriptionId in roleSubscriptions: {
-    name: 'apim-dr-roles-${environmentName}'
+  for (subscriptionId, i) in roleSubscriptions: {
+    name: 'apim-dr-roles-${mark}-${i}'
     scope: subscription(subscriptionId)
   }
 ]
 
 module serviceRights 'foundation/service-access.bicep' = [
   for (service, i) in serviceAccess: {
-    name: 'apim-dr-service-${environmentName}-${i}'
+    name: 'apim-dr-service-${mark}-${i}'
     scope: resourceGroup(service.subscriptionId, service.resourceGroup)
     dependsOn: [
       roles
@@ -219,8 +224,8 @@ module serviceRights 'foundation/service-access.bicep' = [
 ]
 
 module subscriptionRights 'foundation/subscription-access.bicep' = [
-  for entry in discoverySubscriptions: {
-    name: 'apim-dr-discovery-${environmentName}'
+  for (entry, i) in discoverySubscriptions: {
+    name: 'apim-dr-discovery-${mark}-${i}'
     scope: subscription(entry.subscriptionId)
     dependsOn: [
       roles
@@ -234,7 +239,7 @@ module subscriptionRights 'foundation/subscription-access.bicep' = [
 
 module containerRights 'foundation/container-access.bicep' = [
   for (entry, i) in containerAccess: {
-    name: 'apim-dr-container-${environmentName}-${i}'
+    name: 'apim-dr-container-${mark}-${i}'
     scope: resourceGroup(entry.subscriptionId, entry.resourceGroup)
     dependsOn: [
       recordsStorage
@@ -250,7 +255,7 @@ module containerRights 'foundation/container-access.bicep' = [
 
 module accountRights 'foundation/account-access.bicep' = [
   for (entry, i) in accountAccess: {
-    name: 'apim-dr-account-${environmentName}-${i}'
+    name: 'apim-dr-account-${mark}-${i}'
     scope: resourceGroup(entry.subscriptionId, entry.resourceGroup)
     dependsOn: [
       recordsStorage
@@ -270,7 +275,7 @@ module recordsTopic 'foundation/topic.bicep' = if (createRecordsAccount) {
   scope: keptGroup
   params: {
     name: 'evgt-${environmentName}-records'
-    existingName: ''
+    existingName: recordsTopicName
     location: location
     tags: tags
     source: recordsStorage!.outputs.id
@@ -282,7 +287,7 @@ module recordsTopic 'foundation/topic.bicep' = if (createRecordsAccount) {
 
 module recordSourceTopics 'foundation/topic.bicep' = [
   for (source, i) in recordSources: {
-    name: 'apim-dr-records-topic-${environmentName}-${i}'
+    name: 'apim-dr-records-topic-${mark}-${i}'
     scope: resourceGroup(source.subscriptionId, source.resourceGroup)
     dependsOn: [
       recordsTopic
@@ -313,7 +318,7 @@ module recordSourceRights 'foundation/topic-access.bicep' = [
 
 module recordEvents 'foundation/event-subscription.bicep' = [
   for (source, i) in recordSources: {
-    name: 'apim-dr-records-${environmentName}-${i}'
+    name: 'apim-dr-records-${mark}-${i}'
     scope: resourceGroup(source.subscriptionId, source.resourceGroup)
     dependsOn: [
       recordSourceRights
@@ -333,8 +338,8 @@ module recordEvents 'foundation/event-subscription.bicep' = [
 ]
 
 module changeTopics 'foundation/topic.bicep' = [
-  for source in changeSources: {
-    name: 'apim-dr-topic-${environmentName}'
+  for (source, i) in changeSources: {
+    name: 'apim-dr-topic-${mark}-${i}'
     scope: resourceGroup(source.subscriptionId, source.resourceGroup)
     params: {
       name: 'evgt-${environmentName}-changes'
@@ -362,7 +367,7 @@ module changeTopicRights 'foundation/topic-access.bicep' = [
 
 module changeEvents 'foundation/event-subscription.bicep' = [
   for (source, i) in changeSources: {
-    name: 'apim-dr-changes-${environmentName}'
+    name: 'apim-dr-changes-${mark}-${i}'
     scope: resourceGroup(source.subscriptionId, source.resourceGroup)
     dependsOn: [
       changeTopicRights
@@ -392,8 +397,8 @@ module network 'foundation/network.bicep' = if (hasNetwork) {
     location: location
     tags: tags
     addressPrefix: vnetAddressPrefix
-    appPrefix: cidrSubnet(vnetAddressPrefix, 26, 0)
-    endpointPrefix: cidrSubnet(vnetAddressPrefix, 27, 2)
+    appPrefix: hasNetwork ? cidrSubnet(vnetAddressPrefix, 26, 0) : ''
+    endpointPrefix: hasNetwork ? cidrSubnet(vnetAddressPrefix, 27, 2) : ''
   }
 }
 

@@ -50,6 +50,9 @@ param usageSchedule string = ''
 @description('NCRONTAB expression of the look for drills, in UTC; empty for the app\'s default.')
 param drillSchedule string = ''
 
+@description('Settings that the plan names for account keys: `NAME=address of a secret in Key Vault`, with `;` between them; empty for none.')
+param keySettings string = ''
+
 @description('Memory of one instance, in MB.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
@@ -67,7 +70,7 @@ var tags = { 'azd-env-name': environmentName }
 var suffix = uniqueString(subscription().id, environmentName, location)
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
-  name: 'rg-${environmentName}'
+  name: 'rg-apim-dr-${environmentName}'
   location: location
   tags: tags
 }
@@ -114,6 +117,7 @@ module functionApp 'app/function-app.bicep' = {
     backupSchedule: backupSchedule
     usageSchedule: usageSchedule
     drillSchedule: drillSchedule
+    keySettings: keySettings
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyDurable: alwaysReadyDurable

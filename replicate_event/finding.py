@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 from replicate_event.start import begin
 from replicate_event.surveying import cannot_read, last_state, own_name, why_not
@@ -17,7 +16,7 @@ from shared.core.ports import Ports
 from shared.core.replication import Approval, ReplicationState, needs_look
 from shared.instances import DurableClient
 from shared.records import read_document, readable
-from shared.threads import in_thread
+from shared.threads import in_thread, in_threads
 
 AT_ONCE = 16
 """Services looked after side by side: each costs one small read, unless something is to do."""
@@ -47,8 +46,7 @@ def _read(ports: Ports) -> tuple[list[ProtectedService], dict[str, Newest | str]
     """Return the services with a standby here, what each of their regions has or why not, and approvals."""
     services = [one for one in roster.members(ports) if not why_not(one, one.name, ports)]
     regions = sorted({service.region for service in services})
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        listed = list(pool.map(lambda region: _newest_of(region, ports), regions))
+    listed = in_threads(lambda region: _newest_of(region, ports), regions, at_once=AT_ONCE)
     return services, dict(zip(regions, listed, strict=True)), _approvals(ports)
 
 

@@ -173,7 +173,7 @@ def _copy(wish: CopyWish, ports: Ports) -> StepResult:
             blobs.delete(point.name, etag=etag)
         return _skip(reason)
     copy = copy_of(point, blobs, etag, ports.records(), without, ports.clock.now())
-    blobs.put(layout.manifest_key(copy.name), copy.to_bytes())
+    copy = _with_manifest(copy, blobs)
     try:
         ports.records().create(key, copy.to_bytes())
     except ConflictError:  # another execution was faster
@@ -182,6 +182,25 @@ def _copy(wish: CopyWish, ports: Ports) -> StepResult:
         telemetry.Event.POINT_COPIED, service=copy.service, restore_point=copy.name, bytes=copy.size_bytes
     )
     return done(copied=True, bytes=written, runId=point.run_id)
+
+
+def _with_manifest(copy: RestorePoint, blobs: Blobs) -> RestorePoint:
+    """
+    Write the manifest of a copy, and return what it says.
+
+    One that an execution has left that died says the same but for its time, and is taken: where a policy
+    makes the container's blobs immutable it could not be written again.
+    """
+    key = layout.manifest_key(copy.name)
+    try:
+        blobs.create(key, copy.to_bytes())
+    except (ConflictError, ProtocolError):  # Azure may name the policy instead of what is there
+        with contextlib.suppress(NotFoundError, ProtocolError):
+            there, _ = read_document(blobs, key, RestorePoint)
+            if there.copied and there.model_copy(update={"copied": copy.copied}) == copy:
+                return there
+        blobs.put(key, copy.to_bytes())
+    return copy
 
 
 def _why_not(point: RestorePoint, service: ProtectedService, ports: Ports) -> str:

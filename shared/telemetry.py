@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from enum import StrEnum
 
 _LOGGER = logging.getLogger("apim_dr")
-_kept: ContextVar[list[tuple[int, str]] | None] = ContextVar("kept", default=None)
-"""Lines of a thread, which are logged by the task that waits for it; see shared/threads.py."""
-
 FIELDS = frozenset(
     {
         "run_id", "kind", "service", "target", "trigger", "outcome", "code", "message", "night", "services",
@@ -94,30 +92,58 @@ def log(event: Event, *, level: int = logging.INFO, **fields: object) -> None:
     if unknown:
         raise ValueError(f"fields {sorted(unknown)} are not on the list of what may be logged")
     shown = " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)
-    kept = _kept.get()
-    if kept is None:
-        _LOGGER.log(level, "%s %s", event.value, shown)
-    else:
-        kept.append((level, f"{event.value} {shown}"))
+    _say(_kept.get(), level, f"{event.value} {shown}")
+
+
+class _Kept:
+    """Lines of threads, until whoever waits for them takes them over; later ones go on at once."""
+
+    def __init__(self, above: _Kept | None) -> None:
+        self._above = above
+        self._lines: list[tuple[int, str]] = []
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def add(self, level: int, line: str) -> None:
+        """Keep a line; nobody waits any more for a thread whose task was cancelled, so log that one's."""
+        with self._lock:
+            if not self._is_closed:
+                self._lines.append((level, line))
+                return
+        _say(self._above, level, line)
+
+    def close(self) -> None:
+        """Hand everything on, and keep nothing more."""
+        with self._lock:
+            self._is_closed = True
+        for level, line in self._lines:
+            _say(self._above, level, line)
+
+
+_kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
+"""Where the lines of a thread go; see shared/threads.py."""
 
 
 @contextlib.contextmanager
 def kept_back() -> Iterator[None]:
     """Keep what is logged within, also by threads that are begun there, and log it at the end."""
-    outer = _kept.set([])
+    kept = _Kept(_kept.get())
+    outer = _kept.set(kept)
     try:
         yield
     finally:
-        lines = _kept.get() or []
         _kept.reset(outer)
-        above = _kept.get()
-        if above is not None:  # a thread within a thread
-            above.extend(lines)
-        else:
-            for level, line in lines:
-                _LOGGER.log(level, "%s", line)
+        kept.close()
+
+
+def _say(kept: _Kept | None, level: int, line: str) -> None:
+    if kept is None:
+        _LOGGER.log(level, "%s", line)
+    else:  # in a thread, or in one within one
+        kept.add(level, line)
 
 
 def _shown(value: object) -> str:
-    text = str(value)
+    """Return a value on one line; what stands around one with blanks must not stand within."""
+    text = " ".join(str(value).splitlines()).replace('"', "'")
     return f'"{text}"' if " " in text else text

@@ -26,7 +26,8 @@ async def in_thread(call: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwar
     Run a blocking call of an async function in a thread.
 
     Raises:
-        whatever the call raises; what it had logged is logged all the same.
+        whatever the call raises; what it had logged is logged all the same. If the task that waits is
+            cancelled, the call goes on, and logs for itself what it has to say from then on.
     """
     with telemetry.kept_back():
         return await asyncio.to_thread(call, *args, **kwargs)
@@ -37,8 +38,11 @@ def in_threads(call: Callable[[_T], _R], items: Iterable[_T], *, at_once: int) -
     Run a blocking call for each item, so many at once, and return the answers in the items' order.
 
     Raises:
-        what the first of them raises, after all have ended.
+        what the first of them raises, after those that had begun have ended; no further one begins.
     """
     with telemetry.kept_back(), ThreadPoolExecutor(max_workers=at_once) as pool:
         answers = [pool.submit(copy_context().run, call, item) for item in items]
-        return [answer.result() for answer in answers]
+        try:
+            return [answer.result() for answer in answers]
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -54,11 +54,13 @@ def make_and_check() -> int:
 
 def build(root: Path, folder: Path) -> Path:
     """
-    Write the zip of a tree into a folder.
+    Write the zip of a tree into a folder, as the only one: `apim-dr-*.zip` there means one file.
 
     Raises:
         ToolFault: it would lack something, or hold something that does not belong there.
     """
+    for older in folder.glob("apim-dr-*.zip"):
+        older.unlink()
     target = folder / f"apim-dr-{version(root)}.zip"
     package_zip.write_zip(root, package_zip.file_names(root), target)
     if faults := package_zip.faults(root, target):
@@ -96,7 +98,8 @@ def clean_python(unpacked: Path) -> Path:
     """
     Return a Python that has nothing but the package's own requirements, each proven by its hash.
 
-    It is kept under build/ and made anew only when the requirements change.
+    It is one of the version that Azure runs where this machine has one, since the requirements of another
+    version are others. It is kept under build/ and made anew only when the requirements change.
 
     Raises:
         ToolFault: it could not be made.
@@ -104,8 +107,19 @@ def clean_python(unpacked: Path) -> Path:
     log = Transcript(file=FOLDER / "set-up.log", root=ROOT)
     log.begin()
     environment = installation.Environment(folder=FOLDER / "venv", lock=unpacked / "requirements.txt")
-    installation.make_environment(environment, machine.base_python(), log)
+    installation.make_environment(environment, machine.find_worker_python() or machine.base_python(), log)
     return environment.python
+
+
+def versions_of(python: str | Path) -> str:
+    """Tell which Python this is and which azure-functions it has, and whether Azure has the same Python."""
+    asks = (
+        "import importlib.metadata as m, platform as p; "
+        "print(p.python_version(), 'with azure-functions', m.version('azure-functions'))"
+    )
+    said = machine.answer([str(python), "-c", asks]) or "that does not run"
+    same = machine.python_version(python) == machine.WORKER_PYTHON
+    return f"on Python {said}{'' if same else f'; Azure runs {machine.WORKER_PYTHON}'}"
 
 
 def check_index(python: Path, unpacked: Path) -> None:
@@ -131,7 +145,8 @@ def check_index(python: Path, unpacked: Path) -> None:
         )
     say(f"{len(expected)} functions, with the bindings that {EXPECTED_INDEX} lists")
     seconds = statistics.median(one.seconds for one in seen)
-    say(f"imported in {seconds:.2f} s (median of {IMPORTS} new processes), without any setting")
+    say(f"imported in {seconds:.2f} s (median of {IMPORTS} new processes), without any setting,")
+    say(f"  {versions_of(python)}")
 
 
 def play_night(unpacked: Path, work: Path) -> None:
@@ -144,7 +159,8 @@ def play_night(unpacked: Path, work: Path) -> None:
     command = [sys.executable, "-m", "demo", "--app", str(unpacked), "--work", str(work)]
     command += ["--speed", str(NIGHT_SPEED)]
     log = work.with_name(f"{work.name}.log")
-    say(f"one night with the unpacked app in the devhost, {NIGHT_SPEED} times faster than in Azure …")
+    say(f"one night with the unpacked app in the devhost, {NIGHT_SPEED} times faster than in Azure,")
+    say(f"  {versions_of(sys.executable)} …")
     with log.open("w") as output:
         code = subprocess.run(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False

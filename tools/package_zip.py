@@ -47,7 +47,14 @@ def write_zip(root: Path, names: list[str], target: Path) -> None:
     Write the zip; the same files make the same bytes, on any machine and at any time.
 
     Nothing is compressed: what zlib makes of a file differs from one build of it to the next.
+
+    Raises:
+        ToolFault: names every file that is not there, which git may still track.
     """
+    if gone := [name for name in names if not (root / name).is_file()]:
+        raise ToolFault(
+            f"git tracks what is not there: {', '.join(gone)}; restore it, or remove it from git, too"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as package:
         for name in names:

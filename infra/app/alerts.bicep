@@ -46,7 +46,8 @@ var expectedReplicas = [for service in standingByHere: {
 }]
 var heartbeatHours = defaults.?rpoHours ?? 30
 
-// `lasts`: the rule stays fired until its query finds nothing any more. The others tell each event once.
+// `lasts`: the rule stays fired until its query finds nothing any more. The others tell each event once: their
+// queries take what has come in since the last look, of an hour, because a line may come in late.
 var rules = [
   {
     name: 'restore-point-missing'
@@ -106,7 +107,7 @@ var rules = [
     severity: 2
     enabled: true
     query: loadTextContent('queries/run-failed.kql')
-    lookBack: 'PT15M'
+    lookBack: 'PT1H'
     frequency: 'PT15M'
     lasts: false
     splitBy: ['event', 'service']
@@ -119,7 +120,7 @@ var rules = [
     severity: 2
     enabled: true
     query: loadTextContent('queries/replication-failed.kql')
-    lookBack: 'PT15M'
+    lookBack: 'PT1H'
     frequency: 'PT15M'
     lasts: false
     splitBy: ['event', 'service']
@@ -132,7 +133,7 @@ var rules = [
     severity: 2
     enabled: true
     query: loadTextContent('queries/drill-failed.kql')
-    lookBack: 'PT15M'
+    lookBack: 'PT1H'
     frequency: 'PT15M'
     lasts: false
     splitBy: ['event', 'service']
@@ -158,7 +159,7 @@ var rules = [
     severity: 2
     enabled: true
     query: loadTextContent('queries/orchestration-failed.kql')
-    lookBack: 'PT15M'
+    lookBack: 'PT1H'
     frequency: 'PT15M'
     lasts: false
     splitBy: ['functionName']
@@ -184,7 +185,7 @@ var rules = [
     severity: 3
     enabled: true
     query: loadTextContent('queries/waits-for-somebody.kql')
-    lookBack: 'PT15M'
+    lookBack: 'PT1H'
     frequency: 'PT15M'
     lasts: false
     splitBy: ['event', 'service']
@@ -197,7 +198,7 @@ var rules = [
     severity: 3
     enabled: true
     query: loadTextContent('queries/housekeeping-failed.kql')
-    lookBack: 'PT15M'
+    lookBack: 'PT1H'
     frequency: 'PT15M'
     lasts: false
     splitBy: ['event', 'service']

@@ -43,6 +43,9 @@ param usageSchedule string
 @description('Schedule of the look for drills; empty for the default.')
 param drillSchedule string
 
+@description('Settings whose values are secrets in Key Vault: `NAME=address of the secret`, with `;` between them; empty for none.')
+param keySettings string
+
 @description('Memory of one instance, in MB.')
 param instanceMemoryMB int
 
@@ -59,6 +62,12 @@ var schedules = filter([
   { name: 'DRILL_SCHEDULE', value: drillSchedule }
 ], schedule => !empty(schedule.value))
 
+// The platform reads the secrets with the app's identity and hands them to the app; none is in a deployment.
+var keys = [for pair in filter(split(keySettings, ';'), pair => !empty(trim(pair))): {
+  name: trim(split(pair, '=')[0])
+  value: '@Microsoft.KeyVault(SecretUri=${trim(split(pair, '=')[1])})'
+}]
+
 resource app 'Microsoft.Web/sites@2024-04-01' = {
   name: name
   location: location
@@ -71,6 +80,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   properties: {
     serverFarmId: hostingPlanId
     httpsOnly: true
+    keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     functionAppConfig: {
       deployment: {
@@ -104,7 +114,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'ClientId=${identityClientId};Authorization=AAD' }
         { name: 'PYTHON_THREADPOOL_THREAD_COUNT', value: '12' }
         { name: 'AZURE_FUNCTIONS_DURABLE_STRICT_TYPING', value: '1' }
-      ], schedules)
+      ], schedules, keys)
     }
   }
 }

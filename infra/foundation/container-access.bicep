@@ -6,11 +6,7 @@ param accountName string
 @description('Name of the container, which has to be there.')
 param containerName string
 
-@description('reader or contributor.')
-@allowed([
-  'reader'
-  'contributor'
-])
+@description('reader or contributor; any other word is refused, since it has no role below.')
 param role string
 
 @description('Principal id of the identity.')

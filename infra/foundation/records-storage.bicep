@@ -2,7 +2,9 @@
 //
 // Nothing here deletes a current blob that the app relies on: when a backup goes, the plan's retention says and
 // the app does (docs/retention.md). What the rules below delete are versions that were replaced or deleted
-// before, and the notes of rebuilds and dry runs, which nothing reads afterwards.
+// before, and the notes of rebuilds and dry runs, which nothing reads afterwards. Azure counts a version's days
+// from when it was first written, so a backup that is pruned after more than versionDays has no version left to
+// wait: soft delete alone brings it back.
 
 @description('Name of the account.')
 param name string
@@ -25,7 +27,7 @@ param backupContainers array
 @description('For how many days what was deleted can be brought back.')
 param softDeleteDays int
 
-@description('After how many days old versions go.')
+@description('How old a version may become that was replaced or deleted, from when it was first written.')
 param versionDays int
 
 @description('For how many days nobody may delete or replace a backup; 0 for no such policy.')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from shared.adapters.arm import CONNECTIONS, ArmClient
@@ -13,6 +12,7 @@ from shared.core.inventory import Inventory, entity_of
 from shared.core.ports import Clock
 from shared.core.services import ServiceRef
 from shared.core.unfinished import TRIES_MAX, ToRead, UnfinishedInventory
+from shared.threads import in_threads
 
 NOT_IN_THIS_TIER = frozenset({"MethodNotAllowedInPricingTier"})
 """A 400 that says that the tier has no such list, as Standard has no self-hosted gateways: it is empty."""
@@ -99,21 +99,21 @@ def take_inventory(
     fresh, failed = list(state.to_read), list[ToRead]()
     pauses: list[int] = []
     is_throttled = False
-    with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
-        while fresh and not is_throttled:
-            now, fresh = fresh[:AT_ONCE], fresh[AT_ONCE:]
-            for one, answer in zip(now, pool.map(lambda one: _read(client, service, one), now), strict=True):
-                entities |= answer.entities
-                fresh += answer.below
-                error = answer.error
-                if isinstance(error, TemporaryError) and one.tries + 1 < TRIES_MAX:
-                    failed.append(one.model_copy(update={"tries": one.tries + 1}))
-                    pauses += [error.retry_after_s] if error.retry_after_s else []
-                    is_throttled |= isinstance(error, ThrottledError)
-                elif error is not None:
-                    not_read.append(f"{one.path}: {error.code}")
-            if clock.now() >= until:
-                break
+    while fresh and not is_throttled:
+        now, fresh = fresh[:AT_ONCE], fresh[AT_ONCE:]
+        answers = in_threads(lambda one: _read(client, service, one), now, at_once=CONNECTIONS)
+        for one, answer in zip(now, answers, strict=True):
+            entities |= answer.entities
+            fresh += answer.below
+            error = answer.error
+            if isinstance(error, TemporaryError) and one.tries + 1 < TRIES_MAX:
+                failed.append(one.model_copy(update={"tries": one.tries + 1}))
+                pauses += [error.retry_after_s] if error.retry_after_s else []
+                is_throttled |= isinstance(error, ThrottledError)
+            elif error is not None:
+                not_read.append(f"{one.path}: {error.code}")
+        if clock.now() >= until:
+            break
     state = state.model_copy(
         update={
             "entities": entities,

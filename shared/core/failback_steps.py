@@ -108,7 +108,12 @@ def _back_up(facts: Facts, apps: Apps) -> Step:
     return Step(
         what=f"Back up {facts.instead_of.name}, which serves.",
         commands=(apps.post(facts.instead_of.region, "/api/backups", body),),
-        how_to_know="The Location of the answer, asked until it is no longer 202, answers 200: Succeeded.",
+        how_to_know=(
+            "The Location of the answer, asked until it is no longer 202, answers 200: Succeeded. Then "
+            f"{apps.say(facts.end.region)} copies that restore point, which may take ten minutes: until its "
+            f"list names it ({apps.get(facts.end.region, f'/api/restore-points?service={facts.service}')}), "
+            "step 5 answers RestorePointNotFound, or takes an older one."
+        ),
     )
 
 

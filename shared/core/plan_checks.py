@@ -70,6 +70,7 @@ def disagreements(data: Any) -> list[Fault]:
         *_homeless(plan, services),
         *_misplaced(plan, services),
         *_expired(plan, services),
+        *_crowded(plan),
         *_copied_badly(plan, services),
         *_drilled_badly(services),
     ]
@@ -175,41 +176,89 @@ def _expired(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
             yield f"{at}.{next(iter(own))}", what
 
 
+def _crowded(plan: dict[str, Any]) -> Iterator[Fault]:
+    """Name every account of records that two regions share: it is in one of them, and lost with it."""
+    first: dict[str, str] = {}
+    for name, place in _as_dict(plan.get("regions")).items():
+        account = _as_dict(place).get("account")
+        if isinstance(account, str):
+            other = first.setdefault(account, name)
+            # one region under two names is another fault
+            if canonical_region(other) != canonical_region(name):
+                what = f"is the account of {other} already; each region keeps its records in one of its own"
+                yield f"$.regions.{name}.account", what
+
+
 def _copied_badly(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]:
     """Name every place for copies that would not survive the primary's region, or would be mixed."""
-    regions = _as_dict(plan.get("regions"))
-    records = [  # no set: the values may be of any kind
-        (place.get("account"), place.get("container", RECORDS_CONTAINER))
-        for place in map(_as_dict, regions.values())
+    regions = {
+        canonical_region(name): _as_dict(place) for name, place in _as_dict(plan.get("regions")).items()
+    }
+    # no sets: the values may be of any kind
+    records = [
+        (place.get("account"), place.get("container", RECORDS_CONTAINER)) for place in regions.values()
     ]
+    parts = [_as_dict(plan.get("defaults")), *regions.values(), *(service for _, service in services)]
+    backups = [_place(part.get("storage")) for part in parts if _as_dict(part.get("storage"))]
     for at, service in services:
         standby = _as_dict(service.get("standby"))
         copies = _as_dict(standby.get("storage"))
         if not copies:
             continue
-        own, other = service.get("region"), standby.get("region")
-        if (
-            isinstance(own, str)
-            and isinstance(other, str)
-            and canonical_region(own) == canonical_region(other)
-        ):
+        own, other = (
+            canonical_region(end["region"]) if isinstance(end.get("region"), str) else None
+            for end in (service, standby)
+        )
+        if own is not None and own == other:
             yield f"{at}.standby.storage", "copies in the primary's own region protect from nothing"
-        place = (copies.get("account"), copies.get("container"))
-        if place in records:
-            yield (
-                f"{at}.standby.storage.container",
-                "is the container of the records; copies need one of their own",
-            )
-        backups = _as_dict(service.get("storage"))
-        if place == (backups.get("account"), backups.get("container")):
-            yield f"{at}.standby.storage", "is where the backups themselves are"
+        where = f"{at}.standby.storage.container"
         account, resource_id = copies.get("account"), copies.get("resourceId")
+        if _place(copies) in records:
+            yield where, "is the container of the records; copies need one of their own"
+        elif _place(copies) == _place(_storage_of(plan, regions, service, own)):
+            yield f"{at}.standby.storage", "is where the backups themselves are"
+        elif _place(copies) in backups:
+            yield where, "is a container of backups; copies need one of their own"
+        elif own != other and isinstance(account, str):
+            yield from _lost_together(at, account, own, regions, _storage_of(plan, regions, service, own))
         if (
             isinstance(account, str)
             and isinstance(resource_id, str)
             and resource_id.rpartition("/")[2].lower() != account.lower()
         ):
             yield f"{at}.standby.storage.resourceId", f"is not the id of {account}, which is named beside it"
+
+
+def _lost_together(
+    at: str, account: str, own: str | None, regions: dict[str, dict[str, Any]], backups: dict[str, Any]
+) -> Iterator[Fault]:
+    """
+    Name an account of copies that is lost when the primary's region `own` is.
+
+    Records are in their region, so an account of records has a known one; any other account is taken to be
+    in the region whose backups go there.
+    """
+    homes = [name for name, place in regions.items() if place.get("account") == account]
+    homes = homes or [
+        name for name, place in regions.items() if _as_dict(place.get("storage")).get("account") == account
+    ]
+    if own in homes:
+        yield f"{at}.standby.storage.account", f"is an account of {own}, and copies there are lost with it"
+    elif not homes and account == backups.get("account"):
+        what = "is the account of the backups themselves, and copies there are lost with it"
+        yield f"{at}.standby.storage.account", what
+
+
+def _storage_of(
+    plan: dict[str, Any], regions: dict[str, dict[str, Any]], service: dict[str, Any], own: str | None
+) -> dict[str, Any]:
+    """Return where the backups of a service go: its own word, its region's, or the default."""
+    of_region = regions.get(own or "", {}).get("storage")
+    return _as_dict(service.get("storage") or of_region or _as_dict(plan.get("defaults")).get("storage"))
+
+
+def _place(storage: Any) -> tuple[Any, Any]:
+    return _as_dict(storage).get("account"), _as_dict(storage).get("container")
 
 
 def _drilled_badly(services: list[Part]) -> Iterator[Fault]:

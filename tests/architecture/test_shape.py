@@ -90,6 +90,46 @@ def test_only_settings_reads_the_environment() -> None:
     assert readers == ["shared/settings.py"]
 
 
+def starts_threads(tree: ast.AST) -> set[str]:
+    """Return the names in a module, imports included, by which threads are started."""
+    imported = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for one in node.names
+        for name in (one.name, one.name.rpartition(".")[-1], f"{getattr(node, 'module', '')}.{one.name}")
+    }
+    ways = {"ThreadPoolExecutor", "to_thread", "run_in_executor", "threading.Thread", "threading.Timer"}
+    return ways & (names_used(tree) | imported)
+
+
+def test_threads_are_started_in_one_place() -> None:
+    """Any other thread would log lines that the host drops; see shared/threads.py."""
+    found = [str(path) for path, tree in modules(*APP) if starts_threads(tree)]
+
+    assert found == ["shared/threads.py"]
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("drill_timer/planning.py", "from concurrent.futures import ThreadPoolExecutor"),
+        ("shared/roster.py", "from concurrent.futures import ThreadPoolExecutor as Pool"),
+        ("replicate_event/finding.py", "import concurrent.futures as f; f.ThreadPoolExecutor()"),
+        ("change_event/receive.py", "async def wait(): await asyncio.to_thread(print)"),
+        ("shared/adapters/pace.py", "threading.Thread(target=print).start()"),
+        ("shared/adapters/pace.py", "from threading import Thread"),
+        ("shared/nights.py", "loop.run_in_executor(None, print)"),
+    ],
+)
+def test_a_planted_thread_is_seen(file: str, line: str) -> None:
+    """In each of the ways to write it."""
+    text = (ROOT / file).read_text()
+
+    assert not starts_threads(ast.parse(text))
+    assert starts_threads(ast.parse(f"{text}\n{line}\n"))
+
+
 def test_durable_retries_and_call_http_are_not_used() -> None:
     """Both have faults that hang or leak; see docs/azure-facts.md, "Functions and Durable"."""
     banned = {"call_http", "call_activity_with_retry", "call_sub_orchestrator_with_retry"}

@@ -56,6 +56,7 @@ class Clone:
             ],
             **{key: [] for key in ("accounts", "taken", "containers", "policies", "identities", "topics")},
             **{key: [] for key in ("listeners", "groups", "assignments", "roles", "faults")},
+            **{"immutability": {}, "skus": [], "providers": {}, "ends_as": "Succeeded"},
             "deployments": {},
             "stored": {},
         }
@@ -78,10 +79,14 @@ class Clone:
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `deploy` over the state, and take the state over that it leaves."""
+        return self.run_python("-m", "deploy", *arguments, **variables)
+
+    def run_python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the clone, over the state."""
         state = self.bin / "state.json"
         state.write_text(json.dumps(self.state))
         done = subprocess.run(
-            [sys.executable, "-m", "deploy", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env={**self.inherited(), **self.environment, **variables},
             stdin=subprocess.DEVNULL,

@@ -30,7 +30,7 @@ def deploy(state, arguments):
     file = Path(option(arguments, "--parameters").removeprefix("@"))
     values = {name: one["value"] for name, one in json.loads(file.read_text())["parameters"].items()}
     subscription, env = option(arguments, "--subscription"), values["environmentName"]
-    group = f"/subscriptions/{subscription}/resourceGroups/rg-{env}-keep"
+    group = f"/subscriptions/{subscription}/resourceGroups/rg-apim-dr-{env}-keep"
     identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-{env}"
     if all(one["id"] != identity for one in state["identities"]):
         tags = {"apim-dr-env": env, "apim-dr-region": values["location"]}
@@ -40,7 +40,7 @@ def deploy(state, arguments):
         made = f"{group}/providers/Microsoft.Storage/storageAccounts/{account}"
         state["accounts"].append({"id": made, "name": account})
         topic = {"id": f"{group}/x/evgt-{env}-records", "name": f"evgt-{env}-records", "source": made}
-        topic |= {"resourceGroup": f"rg-{env}-keep", "identity": {"principalId": "of-the-topic"}}
+        topic |= {"resourceGroup": f"rg-apim-dr-{env}-keep", "identity": {"principalId": "of-the-topic"}}
         state["topics"].append(topic)
     if values["createRecordsAccount"]:
         names = [values["recordsContainer"], *values["backupContainers"]]
@@ -94,6 +94,14 @@ def show_deployment(state, asked):
     return state["deployments"][asked.name]
 
 
+def wait_for_deployment(state, asked):
+    """Let a deployment come to its end."""
+    show_deployment(state, asked)["properties"]["provisioningState"] = state["ends_as"]
+    if state["ends_as"] == "Failed":
+        (HERE / "state.json").write_text(json.dumps(state))
+        raise LookupError("ERROR: The operation failed")
+
+
 def delete_group(state, asked):
     """Delete a group with all that is in it."""
     for kind in ("accounts", "identities"):
@@ -128,11 +136,20 @@ ANSWERS = {
     "storage account check-name": lambda s, asked: {"nameAvailable": asked.name not in s["taken"]},
     "storage container-rm exists": lambda s, asked: {"exists": asked.is_there(s)},
     "storage container-rm list": lambda s, _: s["policies"],
+    "storage container immutability-policy show": lambda s, asked: s["immutability"][
+        option(asked.arguments, "--container-name")
+    ],
+    "storage sku list": lambda s, _: s["skus"],
+    "provider show": lambda s, asked: {
+        "registrationState": s["providers"].get(option(asked.arguments, "--namespace"), "NotRegistered")
+    },
+    "identity show": lambda s, asked: one_of(s["identities"], asked.name, "ResourceNotFound"),
     "identity list": lambda s, asked: asked.here(s["identities"]),
     "eventgrid system-topic list": lambda s, asked: asked.here(s["topics"]),
     "eventgrid system-topic event-subscription list": lambda s, _: [{"name": one} for one in s["listeners"]],
     "deployment sub create": lambda s, asked: deploy(s, asked.arguments),
     "deployment sub show": show_deployment,
+    "deployment sub wait": wait_for_deployment,
     "deployment sub delete": lambda s, asked: s["deployments"].pop(asked.name) and None,
     "group show": lambda s, asked: one_of(
         [{"id": x} for x in s["groups"]], asked.name, "ResourceGroupNotFound"
@@ -155,6 +172,11 @@ def main():
         if " ".join([program, *arguments]).startswith(fault["command"]):
             if fault.get("hangs"):
                 signal.pause()
+            if "times" in fault:
+                fault["times"] -= 1
+                if fault["times"] < 0:
+                    continue
+                (HERE / "state.json").write_text(json.dumps(state))
             sys.stderr.write(fault["stderr"] + "\n")
             return fault["exit"]
     if program == "azd":

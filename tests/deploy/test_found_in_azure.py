@@ -122,7 +122,32 @@ def test_a_policy_that_would_stop_pruning_is_refused(clone: Clone) -> None:
 
     assert done.returncode == 1
     assert "APIM_DR_IMMUTABILITY_DAYS is 30" in done.stderr
-    assert "contoso (14)" in done.stderr
+    assert "contoso (14, in apim-backups)" in done.stderr
+
+
+def test_a_policy_on_copies_is_judged_by_the_retention_of_their_service(clone: Clone) -> None:
+    """The standby's account holds the copies, and its app prunes them by the same rules."""
+    document = clone.example("two-regions")
+    document["services"][0]["retention"] = {"keepWithinDays": 14}
+    clone.plan(document)
+    place = {"AZURE_ENV_NAME": "contoso-neu", "AZURE_LOCATION": "northeurope"}
+
+    done = clone.run("foundation", **place, APIM_DR_IMMUTABILITY_DAYS="30")
+
+    assert done.returncode == 1
+    assert "(14, in apim-copies)" in done.stderr
+
+
+def test_a_policy_is_judged_by_the_defaults_where_services_are_found_by_tags(clone: Clone) -> None:
+    """Those that will have the tags some day are pruned as well."""
+    document = clone.example("discover")
+    document["discover"]["subscriptions"] = [SUBSCRIPTION]
+    document["defaults"]["retention"] = {"keepWithinDays": 7}
+    clone.plan(document)
+
+    done = clone.run("foundation", APIM_DR_IMMUTABILITY_DAYS="8")
+
+    assert "whatever has the plan's tags (7, in " in done.stderr
 
 
 def test_discovered_services_get_their_container(clone: Clone) -> None:

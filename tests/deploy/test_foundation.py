@@ -51,7 +51,7 @@ def test_what_will_be_done_is_told_before_it_is_done(clone: Clone) -> None:
     before, _, after = clone.run("foundation").stdout.partition("az is deploying it")
 
     for said in (
-        "rg-contoso-weu-keep",
+        "rg-apim-dr-contoso-weu-keep",
         "contosodrweu (new;",
         "apim-backups",
         "back up, restore",

@@ -58,7 +58,7 @@ def test_a_name_that_Azure_would_refuse_is_refused_here(name: str) -> None:
 @pytest.mark.parametrize("name", ["a", "contoso-weu", "a" * 20, "prod1"])
 def test_a_usable_name_is_taken(name: str) -> None:
     """One to twenty characters."""
-    assert read_inputs({**PLACE, "AZURE_ENV_NAME": name}).kept_group == f"rg-{name}-keep"
+    assert read_inputs({**PLACE, "AZURE_ENV_NAME": name}).kept_group == f"rg-apim-dr-{name}-keep"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,10 @@ def test_a_usable_name_is_taken(name: str) -> None:
         ("AZURE_SUBSCRIPTION_ID", "contoso"),
         ("AZURE_LOCATION", "West-Europe!"),
         ("APIM_DR_FOUNDATION", "yes"),
+        ("APIM_DR_KEY_SETTINGS", "contoso.vault.azure.net/secrets/key"),
+        ("APIM_DR_KEY_SETTINGS", "KEY=http://contoso.vault.azure.net/secrets/key"),
+        ("APIM_DR_KEY_SETTINGS", "KEY=https://contoso.vault.azure.net/keys/key"),
+        ("APIM_DR_KEY_SETTINGS", "2KEY=https://contoso.vault.azure.net/secrets/key"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_as_it_is(variable: str, value: str) -> None:
@@ -86,6 +90,26 @@ def test_a_value_that_cannot_be_used_is_named_as_it_is(variable: str, value: str
 def test_the_region_is_understood_as_the_portal_writes_it() -> None:
     """West Europe and westeurope are one region."""
     assert read_inputs({**PLACE, "AZURE_LOCATION": "West Europe"}).location == "westeurope"
+
+
+def test_settings_for_keys_name_their_secrets() -> None:
+    """Separated by semicolons, with or without a version, blanks around them ignored."""
+    vault = "https://contoso.vault.azure.net/secrets"
+    said = f"ONE={vault}/one; TWO={vault}/two/{'0' * 32};"
+
+    inputs = read_inputs({**PLACE, "APIM_DR_KEY_SETTINGS": said})
+
+    assert inputs.key_settings == {"ONE": f"{vault}/one", "TWO": f"{vault}/two/{'0' * 32}"}
+
+
+def test_every_fault_of_the_secrets_is_named() -> None:
+    """A name, an address, and one that stands there twice."""
+    (fault,) = faults(APIM_DR_KEY_SETTINGS="a-b=https://v.vault.azure.net/secrets/x;KEY=x;KEY=x")
+
+    assert "'a-b' is not the name of a setting" in fault
+    assert "'x' is not the https address of a secret" in fault
+    assert "KEY stands there 2 times" in fault
+    assert "azd env set APIM_DR_KEY_SETTINGS '<setting>=https://<vault>/secrets/<name>'" in fault
 
 
 def test_options_do_not_stop_a_removal() -> None:

@@ -52,6 +52,16 @@ SERVICES: list[tuple[str, str, dict[str, str]]] = [
         WEU,
         {"contoso-payments": ALL, "contoso-payments-neu": "check", "contoso-sandbox": ALL},
     ),
+    (
+        "both-ways",
+        NEU,
+        {
+            "contoso-partners-neu": ALL,
+            "contoso-partners-weu": "check",
+            "contoso-orders-neu": ALL,
+            "contoso-payments-neu": ALL,
+        },
+    ),
     ("discover", WEU, {}),
     ("every-field", VA, {"fabrikam-va": ALL, "fabrikam-tx": "check"}),
     ("every-field", TX, {"fabrikam-tx": ALL, "fabrikam-drills": ALL}),
@@ -95,8 +105,25 @@ CONTAINERS: list[tuple[str, str, list[str]]] = [
         [
             "app reader contosodrweu/apim-dr",
             "app contributor contosodrneu/apim-dr",
+            "app contributor contosodrneu/apim-backups",
+            "app contributor contosodrneu/apim-copies",
+            "contoso-payments-neu contributor contosodrneu/apim-copies",
+            "app reader contosodrweu/apim-backups",
+        ],
+    ),
+    (
+        "both-ways",
+        WEU,
+        [
+            "app contributor contosodrweu/apim-dr",
+            "app reader contosodrneu/apim-dr",
             "app contributor contosodrweu/apim-backups",
-            "contoso-payments-neu contributor contosodrweu/apim-backups",
+            "contoso-orders-weu contributor contosodrweu/apim-backups",
+            "contoso-payments-weu contributor contosodrweu/apim-backups",
+            "app contributor contosodrweu/apim-copies",
+            "contoso-partners-weu contributor contosodrweu/apim-copies",
+            "app reader contosodrneu/apim-backups",
+            "app reader contosodrneu/apim-copies",
         ],
     ),
     (
@@ -132,6 +159,19 @@ def test_rights_on_services(name: str, region: str, expected: dict[str, str]) ->
 def test_rights_on_containers(name: str, region: str, expected: list[str]) -> None:
     """The app and the services' identities; an account key needs no role."""
     assert containers(needs_of(example(name, region), region)) == expected
+
+
+def test_a_standby_without_copies_reads_where_the_backups_are() -> None:
+    """It and its app need the primary's container."""
+    document = example("two-regions", NEU).to_json()
+    document["services"][0]["standby"]["storage"] = None
+
+    needs = needs_of(parse_plan(json.dumps(document)), NEU)
+
+    assert containers(needs)[2:] == [
+        "app contributor contosodrweu/apim-backups",
+        "contoso-neu contributor contosodrweu/apim-backups",
+    ]
 
 
 def test_a_user_assigned_identity_is_named_by_its_client_id() -> None:

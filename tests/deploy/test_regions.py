@@ -87,7 +87,7 @@ def test_the_app_of_another_plan_in_the_same_region_gets_nothing(two: Clone) -> 
     """An identity counts only if it lies beside the records that the plan names, or says so in a tag."""
     two.run("foundation", **WEU)
     stranger = two.state["identities"][0]
-    stranger["id"] = stranger["id"].replace("rg-contoso-weu-keep", "rg-test-weu-keep")
+    stranger["id"] = stranger["id"].replace("rg-apim-dr-contoso-weu-keep", "rg-apim-dr-test-weu-keep")
 
     without = two.run("foundation", **NEU)
     before = granted(two.parameters("contoso-neu"), "contoso-neu")
@@ -123,7 +123,7 @@ def test_the_standbys_app_hears_of_the_primarys_records(two: Clone) -> None:
     assert two.parameters("contoso-neu")["recordSources"] == [
         {
             "subscriptionId": SUBSCRIPTION,
-            "resourceGroup": "rg-contoso-weu-keep",
+            "resourceGroup": "rg-apim-dr-contoso-weu-keep",
             "topicName": "evgt-contoso-weu-records",
             "container": "apim-dr",
         }
@@ -154,6 +154,6 @@ def test_a_standby_in_the_same_region_hears_of_this_regions_own_records(two: Clo
 
     (source,) = two.parameters()["recordSources"]
     assert (source["resourceGroup"], source["topicName"]) == (
-        "rg-contoso-weu-keep",
+        "rg-apim-dr-contoso-weu-keep",
         "evgt-contoso-weu-records",
     )

@@ -26,8 +26,8 @@ def test_before_azd_down_it_is_said_what_goes_and_what_stays(deployed: Clone) ->
 
     assert done.returncode == 0
     for said in (
-        "azd down deletes the resource group rg-contoso-weu:",
-        "does not touch rg-contoso-weu-keep",
+        "azd down deletes the resource group rg-apim-dr-contoso-weu:",
+        "does not touch rg-apim-dr-contoso-weu-keep",
         "contosodrweu (storageAccounts)",
         f"azd env set {WORD} contoso-weu",
     ):
@@ -59,7 +59,7 @@ def test_without_the_exact_name_nothing_is_deleted(deployed: Clone, word: str) -
     done = deployed.run("remove-kept", **{WORD: word})
 
     assert done.returncode == 0
-    assert "rg-contoso-weu-keep stays" in done.stdout
+    assert "rg-apim-dr-contoso-weu-keep stays" in done.stdout
     assert deployed.calls() == []
 
 
@@ -87,7 +87,7 @@ def test_a_second_removal_finds_nothing_to_do(deployed: Clone) -> None:
 @pytest.mark.parametrize(
     ("container", "why"),
     [
-        ({"hasImmutabilityPolicy": True}, "an immutability policy"),
+        ({"hasImmutabilityPolicy": True}, "a locked immutability policy of 20 days: nobody can take it back"),
         ({"hasLegalHold": True}, "a legal hold"),
         ({"immutableStorageWithVersioning": {"enabled": True}}, "immutable versions"),
     ],
@@ -95,6 +95,8 @@ def test_a_second_removal_finds_nothing_to_do(deployed: Clone) -> None:
 def test_what_a_policy_protects_is_not_tried(deployed: Clone, container: dict[str, object], why: str) -> None:
     """It is named, and nothing is deleted."""
     deployed.state["policies"] = [{"name": "apim-backups", **container}]
+    locked = {"state": "Locked", "immutabilityPeriodSinceCreationInDays": 20, "etag": "1"}
+    deployed.state["immutability"] = {"apim-backups": locked}
 
     done = deployed.run("remove-kept", **{WORD: "contoso-weu"})
 
@@ -103,10 +105,67 @@ def test_what_a_policy_protects_is_not_tried(deployed: Clone, container: dict[st
     assert deployed.made() == []
 
 
+def test_a_policy_that_is_not_locked_comes_with_the_command_that_takes_it_back(deployed: Clone) -> None:
+    """Nothing is deleted before; afterwards everything is."""
+    deployed.state["policies"] = [{"name": "apim-backups", "hasImmutabilityPolicy": True}]
+    policy = {"state": "Unlocked", "immutabilityPeriodSinceCreationInDays": 20, "etag": '"8d59f8"'}
+    deployed.state["immutability"] = {"apim-backups": policy}
+
+    first = deployed.run("remove-kept", **{WORD: "contoso-weu"})
+    made = deployed.made()
+    deployed.state["policies"] = []
+    second = deployed.run("remove-kept", **{WORD: "contoso-weu"})
+
+    command = (
+        "az storage container immutability-policy delete --account-name contosodrweu "
+        "--container-name apim-backups --resource-group rg-apim-dr-contoso-weu-keep "
+        f"--if-match '\"8d59f8\"' --subscription {SUBSCRIPTION}"
+    )
+    assert (first.returncode, made) == (1, [])
+    assert command in first.stderr
+    assert second.returncode == 0, second.stderr
+    assert deployed.state["accounts"] == []
+
+
+def test_rights_that_others_got_in_accounts_elsewhere_are_listed_with_their_commands(clone: Clone) -> None:
+    """Of the service, and of the app of the other region: none of it hangs on the app's identity."""
+    clone.example("two-regions")
+    clone.state["services"][0]["identity"]["principalId"] = "service-weu"
+    records = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-storage/providers/Microsoft.Storage"
+    clone.state["accounts"] = [{"id": f"{records}/storageAccounts/contosodrweu", "name": "contosodrweu"}]
+    clone.state["containers"] = ["contosodrweu/apim-dr", "contosodrweu/apim-backups"]
+    clone.run("foundation", AZURE_ENV_NAME="contoso-neu", AZURE_LOCATION="northeurope")
+    assert clone.run("foundation").returncode == 0
+
+    done = clone.run("remove-kept", **{WORD: "contoso-weu"})
+
+    remains = done.stdout.partition("These remain elsewhere")[2]
+    scope = f"{records}/storageAccounts/contosodrweu/blobServices/default/containers"
+    assert (
+        "az role assignment delete --assignee service-weu --role 'Storage Blob Data Contributor' "
+        f"--scope {scope}/apim-backups  # contoso-weu"
+    ) in remains
+    assert (
+        "az role assignment delete --assignee principal-of-contoso-neu --role 'Storage Blob Data Reader' "
+        f"--scope {scope}/apim-dr  # the app of northeurope"
+    ) in remains
+
+
+def test_a_plan_that_cannot_be_followed_stops_no_removal(deployed: Clone) -> None:
+    """It is only advice."""
+    deployed.plan("{")
+
+    done = deployed.run("remove-kept", **{WORD: "contoso-weu"})
+
+    assert done.returncode == 0, done.stderr
+    assert "the plan could not be followed" in done.stdout
+    assert deployed.state["accounts"] == []
+
+
 def test_what_remains_elsewhere_is_listed_with_its_command(deployed: Clone) -> None:
     """Assignments outside of the group, custom roles, and the ears in other groups."""
     scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
-    kept = f"{scope}/rg-contoso-weu-keep/providers/Microsoft.Storage/storageAccounts/contosodrweu"
+    kept = f"{scope}/rg-apim-dr-contoso-weu-keep/providers/Microsoft.Storage/storageAccounts/contosodrweu"
     service = f"{scope}/rg-contoso-weu/providers/Microsoft.ApiManagement/service/contoso-weu"
     deployed.state["assignments"] = [
         {"scope": kept, "id": f"{kept}/providers/Microsoft.Authorization/roleAssignments/1"},
@@ -139,4 +198,4 @@ def test_the_names_of_what_remains_are_those_of_the_template(deployed: Clone) ->
     foundation = (infra / "foundation.bicep").read_text()
     assert "name: 'evgt-${environmentName}-changes'" in foundation
     assert "name: 'apim-dr-${environmentName}'" in foundation
-    assert "'rg-${environmentName}-keep'" in foundation
+    assert "'rg-apim-dr-${environmentName}-keep'" in foundation

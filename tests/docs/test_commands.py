@@ -3,17 +3,16 @@ Every command in the documents can be run as far as this repository knows: targe
 
 `az_commands.json` holds the options of each `az` command that the pages use, as `az <command> --help` of
 azure-cli 2.91.0 lists them: a command or an option that is not there was never seen by anybody here.
+`azd_commands.json` does the same for `azd`, which was not run here.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import commands
@@ -23,11 +22,7 @@ from commands import Command
 
 AZ = json.loads(Path(__file__).with_name("az_commands.json").read_text(encoding="utf-8"))
 AZ_EVERYWHERE = {"--subscription", "--query", "--output", "-o", "--only-show-errors", "--help", "-h"}
-AZD = {
-    "auth login", "config set", "deploy", "down", "env get-values", "env list", "env new", "env select",
-    "env set", "hooks run", "init", "package", "pipeline config", "provision", "up",
-}  # fmt: skip
-"""From <https://learn.microsoft.com/azure/developer/azure-developer-cli/reference>; azd was not run here."""
+AZD = json.loads(Path(__file__).with_name("azd_commands.json").read_text(encoding="utf-8"))
 UNSEEN = ("…", "<", "$")
 """What a word begins with whose value the reader puts in."""
 BEYOND_THE_APP = re.compile(r"^(https?://|\$(?:SIM|ARM|BLOBS|LOCATION)\b)|^--|/_sim/|/runtime/webhooks/")
@@ -55,7 +50,8 @@ def is_route(method: str, path: str) -> bool:
 def curl_fault(command: Command) -> str:
     """Return what is wrong with a call of curl, nothing if it reaches a route."""
     words = command.words
-    url = next((word for word in words[1:] if re.search(r"/(?:api|admin)/|^https?:|^\$\w+", word)), "")
+    url = next((word for word in words[1:] if re.search(r"/(?:api|admin)/|^https?:|^\$\w+(?:/|$)", word)), "")
+    url = re.sub(r"^https?://[^/]+(?=/(?:api|admin)/)", "", url)
     if not url or BEYOND_THE_APP.search(url):
         return ""
     has_body = bool(command.options & {"-d", "--data", "--data-binary", "--json"})
@@ -84,10 +80,13 @@ def az_fault(command: Command) -> str:
 
 
 def azd_fault(command: Command) -> str:
-    """Return what is wrong with a line of azd, nothing if the command is known."""
+    """Return what is wrong with a line of azd, nothing if the command and its options are known."""
     words = _until_option(command.words[1:])
-    fits = any(words[: len(known.split())] == known.split() for known in AZD)
-    return "" if fits or not words else f"azd {' '.join(words)} is not in the list"
+    fits = [known for known in AZD["commands"] if words[: len(known.split())] == known.split()]
+    if not words or not fits:
+        return f"azd {' '.join(words)} is not in azd_commands.json" if words else ""
+    unknown = command.options - set(AZD["commands"][fits[0]]) - set(AZD["everywhere"])
+    return f"azd {fits[0]} has no {', '.join(sorted(unknown))}" if unknown else ""
 
 
 def _until_option(words: list[str] | tuple[str, ...]) -> list[str]:
@@ -152,19 +151,17 @@ def make_fault(command: Command) -> str:
 
 FAULTS = {
     "az": az_fault, "azd": azd_fault, "curl": curl_fault, "make": make_fault,
-    "python": module_fault, "python3": module_fault, ".venv/bin/python": module_fault,
+    **dict.fromkeys(commands.PYTHONS, module_fault),
 }  # fmt: skip
 
 
 def fault_of(line: str) -> str:
     """Return what is wrong with one line, for the tests of these checks themselves."""
-    (command,) = commands.commands_in(line, "a page")
-    return FAULTS[command.program](command)
+    found = [one for one in commands.commands_in(line, "a page") if one.program in FAULTS]
+    return "; ".join(filter(None, (FAULTS[one.program](one) for one in found)))
 
 
-@pytest.mark.parametrize(
-    "programs", [("az",), ("azd",), ("curl",), ("make",), ("python", "python3", ".venv/bin/python")]
-)
+@pytest.mark.parametrize("programs", [("az",), ("azd",), ("curl",), ("make",), commands.PYTHONS])
 def test_every_command_in_the_pages_can_be_run(programs: tuple[str, ...]) -> None:
     """No page asks for a target, a module, an option, a route or a subcommand that does not exist."""
     found = commands.all_commands(*programs)
@@ -186,7 +183,15 @@ def test_every_command_in_the_pages_can_be_run(programs: tuple[str, ...]) -> Non
         ("python -m devhost start --prot 7071", "has no --prot"),
         ("az functionapp key list --name x", "not in az_commands.json"),
         ("az functionapp keys list --group x", "has no --group"),
-        ("azd environment new x", "not in the list"),
+        ("azd environment new x", "not in azd_commands.json"),
+        ("azd up --nosuch", "azd up has no --nosuch"),
+        ("azd env new x --environment y", "azd env new has no --environment"),
+        ('curl "https://func-….azurewebsites.net/api/nosuch"', "no route GET /api/nosuch"),
+        ("curl http://127.0.0.1:7071/admin/functions/backup_clock", "no function backup_clock"),
+        ("sleep 5 | az functionapp keys list --group x", "has no --group"),
+        ("if az functionapp keys list --group x", "has no --group"),
+        ("xargs -r az functionapp keys list --group x", "has no --group"),
+        ("echo $(az functionapp keys list --group \"$(python3 -c 'print(f((1)))')\")", "has no --group"),
     ],
 )
 def test_a_wrong_command_is_found(line: str, said: str) -> None:
@@ -203,6 +208,9 @@ def test_a_wrong_command_is_found(line: str, said: str) -> None:
         "python -m devhost start --port 0",
         "az functionapp keys list --resource-group g --name x --query functionKeys.default -o tsv",
         "azd env new contoso-weu",
+        "azd env new contoso-weu --location westeurope --no-prompt",
+        'curl "https://func-….azurewebsites.net/api/nights"',
+        'curl "https://contoso.azure-api.net/status-0123456789abcdef"',
     ],
 )
 def test_a_right_command_is_not_found(line: str) -> None:
@@ -219,99 +227,21 @@ def test_commands_inside_of_others_are_read() -> None:
     assert [one.program for one in commands.commands_in(script, "a page")] == ["az", "curl", "python3"]
 
 
-def spans() -> Iterator[tuple[str, str]]:
-    """Yield (page, text) of everything that stands in back-ticks in prose."""
-    for page in docpages.pages():
-        for span in re.findall(r"`([^`\n]+)`", docpages.prose(page.read_text(encoding="utf-8"))):
-            yield str(page.relative_to(docpages.ROOT)), span
-
-
-def test_every_route_in_prose_exists() -> None:
-    """`GET /api/…` in a sentence is a route; what stands in braces or angles is anything."""
-    named = [
-        (page, found[1], re.sub(r"[{<][^}>]*[}>]|…", "x", found[2]))
-        for page, span in spans()
-        if (found := re.fullmatch(r"(GET|POST|PUT|DELETE) (/api/[^?\s]*)(?:\?.*)?", span))
-    ]
-
-    assert len(named) > 40
-    assert [one for one in named if not is_route(one[1], one[2])] == []
-
-
-@functools.cache
-def words_of_the_code() -> set[str]:
-    """Return every name in capitals that stands in a file which is no document, this folder left out."""
-    found: set[str] = set()
-    for path in docpages.tracked():
-        is_code = (
-            path.suffix in {".py", ".bicep", ".json", ".yaml", ".yml", ".toml"} or path.name == "Makefile"
-        )
-        if is_code and "tests/docs" not in str(path):
-            found |= set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", path.read_text(encoding="utf-8")))
-    return found
-
-
-def names_in_capitals() -> set[str]:
-    """Return the names in capitals that the pages show in back-ticks, but for those of a page's own shell."""
-    shell = {
-        name
-        for page in docpages.pages()
-        for name in re.findall(
-            r"\b([A-Z][A-Z0-9_]*)=[\"$]|read ([A-Z_ ]+) <", page.read_text(encoding="utf-8")
-        )
-        for name in name
+def test_every_program_of_the_blocks_is_on_a_list() -> None:
+    """A page calls what was looked up, the words of a shell, and the functions of docs/runbooks/shell.sh."""
+    shell = docpages.text("docs/runbooks/shell.sh")
+    pages = {page: page.read_text(encoding="utf-8") for page in docpages.pages()}
+    unknown = {
+        str(page): found for page, text in pages.items() if (found := commands.unknown_programs(text, shell))
     }
-    return {span for _, span in spans() if re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", span)} - shell
+
+    assert unknown == {}
 
 
-def settings_of_the_platform() -> set[str]:
-    """Return the settings that others read, by docs/settings.md."""
-    page = docpages.section(docpages.text("docs/settings.md"), "Read by others")
-    return set(re.findall(r"`([A-Z][A-Z0-9_]+)`", page)) | {"WEBSITE_TIME_ZONE", "IDENTITY_ENDPOINT"}
-
-
-def test_every_variable_in_the_pages_is_known_to_the_code() -> None:
-    """A setting, a variable of azd's environment or a constant that is renamed takes the pages with it."""
-    unknown = names_in_capitals() - words_of_the_code() - settings_of_the_platform()
-
-    assert "DR_PLAN" in words_of_the_code()
-    assert unknown == set()
-
-
-def deployment_variables() -> set[str]:
-    """Return the variables that the hooks and the template read and write."""
-    found: set[str] = set()
-    for path in (docpages.ROOT / "deploy").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= set(re.findall(r"\bAPIM_DR_[A-Z_]+\b", node.value))
-    parameters = docpages.text("infra/main.parameters.json")
-    outputs = re.findall(r"^output (APIM_DR_[A-Z_]+) ", docpages.text("infra/main.bicep"), re.M)
-    return found | set(outputs) | set(re.findall(r"\$\{(APIM_DR_[A-Z_]+)", parameters))
-
-
-def test_the_variables_of_the_deployment_are_those_of_the_guide() -> None:
-    """Each one is explained in docs/deploy.md, and no page names another."""
-    named = {
-        name
-        for page in docpages.pages()
-        for name in re.findall(r"\bAPIM_DR_[A-Z_]+\b", page.read_text(encoding="utf-8"))
-    }
-    guide = set(re.findall(r"`(APIM_DR_[A-Z_]+)`", docpages.text("docs/deploy.md")))
-
-    assert named - deployment_variables() == set()
-    assert deployment_variables() - guide == set()
-
-
-def test_every_path_in_back_ticks_exists() -> None:
-    """A file or folder that a page names is in the repository; what is made while working is not meant."""
-    tops = {path.relative_to(docpages.ROOT).parts[0] for path in docpages.tracked()}
-    missing = [
-        f"{page}: {span}"
-        for page, span in spans()
-        if re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+/?|[\w-]+/", span)
-        and span.split("/")[0] in tops
-        and not (docpages.ROOT / span).exists()
-    ]
-
-    assert missing == []
+@pytest.mark.parametrize(
+    "script",
+    ["jqq . x", "make test && jqq", "curl x | jqq", "echo $(jqq)", "if jqq; then echo; fi", "A=1 jqq"],
+)
+def test_an_unknown_program_is_found(script: str) -> None:
+    """At the begin of a line, behind a pipe, within a substitution, behind an assignment."""
+    assert commands.unknown_programs(f"```bash\n{script}\n```\n", "") == ["jqq"]

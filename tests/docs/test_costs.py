@@ -92,12 +92,20 @@ def test_the_counts_of_alert_rules_and_days_are_those_of_the_templates() -> None
 
 
 def test_the_polls_of_an_idle_app_are_those_of_host_json() -> None:
-    """Five queues every maxQueuePollingInterval, by a worker and as often by the scale controller."""
+    """Durable's queues every maxQueuePollingInterval, the app's own every minute; partitions in a table."""
     host = json.loads(docpages.text("host.json"))
     storage = host["extensions"]["durableTask"]["storageProvider"]
+    index = json.loads(docpages.text("tests/functions/expected_index.json"))
+    own = [
+        one["queueName"] for bindings in index.values() for one in bindings if one["type"] == "queueTrigger"
+    ]
     minutes = 30 * 24 * 60
 
     assert storage["maxQueuePollingInterval"] == "00:00:10"
     assert "partitionCount" not in storage
-    assert PAGE.constants["idleQueueCalls"] == 5 * 12 * minutes
-    assert PAGE.constants["idleBlobCalls"] == (4 * 12 + 20) * minutes
+    assert storage["useTablePartitionManagement"] is True
+    assert "maxPollingInterval" not in host["extensions"]["queues"]
+    assert [name for name in own if f"`{name}`" not in CONTENT] == []
+    assert PAGE.constants["idleQueueCalls"] == (5 * 12 + len(own) * 7) * minutes
+    assert PAGE.constants["idleTableCalls"] == 6 * (1 + 4) * minutes
+    assert PAGE.constants["idleBlobCalls"] == 20 * minutes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -10,7 +11,7 @@ import costs_page
 import docpages
 import pytest
 
-from tests.deploy.conftest import Clone
+from tests.deploy.conftest import SUBSCRIPTION, Clone, service
 
 PAGE = docpages.text("docs/deploy.md")
 
@@ -51,6 +52,63 @@ def test_the_second_region_is_what_the_hook_prints(clone: Clone) -> None:
     assert "nothing is left to do by hand" in second
 
 
+def test_with_standbys_in_both_regions_the_first_environment_is_due_once_more(clone: Clone) -> None:
+    """The second run says so, in the words of the guide; the third has nothing left to do."""
+    clone.example("both-ways")
+    clone.state["services"] = [
+        service(f"contoso-{name}-{short}", region, group=f"rg-{name}-{short}")
+        for name in ("orders", "payments", "partners")
+        for short, region in (("weu", "West Europe"), ("neu", "North Europe"))
+    ]
+    list_ = docpages.section(PAGE, "Two regions from nothing")
+    (shown,) = re.findall(r"^ *```text\n(.*?)^ *```$", list_, re.M | re.S)
+
+    said(clone)
+    second = said(clone, AZURE_ENV_NAME="contoso-neu", AZURE_LOCATION="northeurope")
+    third = said(clone)
+
+    assert textwrap.dedent(shown) in second
+    assert "nothing is left to do by hand" in third
+
+
+def test_backups_in_another_region_need_an_account_that_is_there(clone: Clone) -> None:
+    """The hook refuses the guide's plan without it, and with it gives rights and makes nothing in it."""
+    way = docpages.section(PAGE, "One region, with backups in another")
+    storage = json.loads("{" + docpages.fenced(way, "json")[0] + "}")
+    document = clone.example("smallest")
+    document["services"][0] |= storage
+    clone.plan(document)
+    without = clone.run("foundation")
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-contoso-backups"
+    account = {
+        "id": f"{group}/providers/Microsoft.Storage/storageAccounts/contosodrneu",
+        "name": "contosodrneu",
+        "location": "northeurope",
+    }
+    clone.state["accounts"] = [account]
+    clone.state["containers"] = ["contosodrneu/apim-backups"]
+
+    screen = said(clone)
+
+    assert without.returncode != 0
+    assert "contosodrneu" in without.stderr
+    assert "contoso-weu writes contosodrneu/apim-backups" in screen
+    assert "nothing is left to do by hand" in screen
+    assert clone.parameters()["backupContainers"] == []
+
+
+def test_the_check_warns_of_a_standby_without_copies(clone: Clone) -> None:
+    """The plan is usable all the same."""
+    document = clone.example("two-regions")
+    del document["services"][0]["standby"]["storage"]
+    clone.plan(document)
+
+    done = clone.run("check", "infra/plan.json")
+
+    assert done.returncode == 0
+    assert "warning: contoso has a standby without storage" in done.stdout
+
+
 def test_the_check_in_the_guide_takes_a_plan(clone: Clone) -> None:
     """The command that needs no Azure says what each region does."""
     clone.example("two-regions")
@@ -74,7 +132,7 @@ def test_what_the_guide_says_is_created_is_in_the_templates() -> None:
     """Each name in the table is made of the environment's name in a template."""
     table = docpages.section(PAGE, "What is created")
     templates = docpages.text("infra/main.bicep") + docpages.text("infra/foundation.bicep")
-    names = set(re.findall(r"`([a-z]+-<env>[a-z-]*)…?`", table.replace("-…", "")))
+    names = set(re.findall(r"`([a-z-]+-<env>[a-z-]*)…?`", table.replace("-…", "")))
 
     assert len(names) >= 9
     assert [one for one in names if one.replace("<env>", "${environmentName}") not in templates] == []
@@ -85,7 +143,7 @@ def test_the_readme_names_the_costs_of_the_page() -> None:
     page = costs_page.Page(docpages.text("docs/costs.md"))
     one, ten, hundred = (round(page.month(services)["total"]) for services in costs_page.SIZES)
 
-    assert one == ten
-    assert f"about {one} dollars a month for one to ten services in one region, {hundred} for a hundred" in (
-        docpages.text("README.md")
+    said = (
+        f"about {one} dollars a month for one service in one region, {ten} for ten, {hundred} for a hundred"
     )
+    assert said in docpages.text("README.md")

@@ -1,5 +1,7 @@
 """Every page can be reached, and leads somewhere."""
 
+import re
+
 import docpages
 import pytest
 
@@ -26,6 +28,38 @@ def test_every_relative_link_and_anchor_resolves(page):
                 broken.append(link)
 
     assert broken == []
+
+
+REFUSED = re.compile(r"""\]\([^)\s]+\s+["'(]|\]\[[^\]]*\]|^ *\[[^\]]+\]:\s|<(?:a|img|link)\b""", re.M | re.I)
+"""Links with titles, links by reference, HTML: whatever `docpages.links` would not see."""
+
+
+def forms_refused(content):
+    """Return the beginnings of links that are written in a form which nobody checks."""
+    return REFUSED.findall(re.sub(r"`[^`\n]*`", "", docpages.prose(content)))
+
+
+@pytest.mark.parametrize("page", docpages.pages(), ids=name_of)
+def test_every_link_is_written_in_the_one_form_that_is_checked(page):
+    """`[text](target)`, and nothing else."""
+    assert forms_refused(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[x](nofile.md "title")',
+        "[x](nofile.md 'title')",
+        "[x][nofile]",
+        "[nofile][]",
+        "[nofile]: nofile.md",
+        '<a href="nofile.md">x</a>',
+        "<img src='nofile.png'>",
+    ],
+)
+def test_another_form_of_a_link_is_refused(content):
+    """Each way to write a link that the check of links would miss."""
+    assert len(forms_refused(f"See\n{content}\n")) == 1
 
 
 def test_every_page_is_linked_from_another_one():

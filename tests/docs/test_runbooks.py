@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import docpages
 import pytest
@@ -64,15 +65,30 @@ def test_every_trouble_has_a_next_step(page: Path) -> None:
     assert [row for row in rows if len(row) != 2 or not row[1].strip()] == []
 
 
+def journeys(page: Path) -> list[dict[str, Any]]:
+    """Return what each `through(<page>, …)` of the tests says besides; it fails if a block was not run."""
+    calls = [
+        node
+        for path in RUNNERS.glob("test_runbook*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "through"
+    ]
+    return [
+        {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        for call in calls
+        if ast.literal_eval(call.args[0]) == page.name
+    ]
+
+
 @pytest.mark.parametrize("page", RUNBOOKS, ids=name_of)
 def test_every_runbook_is_run(page: Path) -> None:
-    """A test in tests/world goes through its blocks, and nothing in it steps over one."""
-    runners = [path for path in RUNNERS.glob("test_runbook*.py") if f'"{page.name}"' in path.read_text()]
+    """A journey in tests/world goes through all of its blocks; a section that it leaves out has its own."""
+    found = journeys(page)
+    alone = {one["only"] for one in found if "only" in one}
+    whole = [one for one in found if "only" not in one]
 
-    assert runners
-    for path in runners:
-        skips = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Continue)]
-        assert skips == []
+    assert whole
+    assert [one for one in whole if not set(one.get("but", ())) <= alone] == []
 
 
 def test_what_was_not_run_is_said() -> None:
@@ -81,3 +97,14 @@ def test_what_was_not_run_is_said() -> None:
 
     assert "None of it was run against Azure" in tried
     assert all(f"`{name}`" in tried for name in ("az", "azd", "dig"))
+
+
+def test_the_tests_that_run_the_pages_are_named() -> None:
+    """Who doubts a block finds where it is run."""
+    tried = docpages.section((FOLDER / "README.md").read_text(encoding="utf-8"), "What was tried")
+
+    named = set(re.findall(r"`tests/world/(test_runbook\w*\.py)`", tried))
+    runners = {path.name: path.read_text(encoding="utf-8") for path in RUNNERS.glob("test_runbook*.py")}
+
+    assert named <= set(runners)
+    assert {name for name, content in runners.items() if ".through(" in content} <= named

@@ -73,6 +73,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "guid": lambda *parts: str(uuid.uuid5(uuid.NAMESPACE_URL, "-".join(map(str, parts)))),
     "take": lambda whole, count: whole[:count],
     "replace": lambda text, old, new: text.replace(old, new),
+    "trim": str.strip,
     "split": lambda text, mark: text.split(mark),
     "join": lambda values, mark: mark.join(values),
     "string": _string,

@@ -14,6 +14,9 @@ from deploying import Deployed, Deployment
 from shared.core import layout
 
 PYTHON = {"name": "python", "version": "3.13"}
+MINUTES, HOURS = (1, 5, 10, 15, 30, 45), (1, 2, 3, 4, 5, 6)
+DURATIONS = (*(f"PT{count}M" for count in MINUTES), *(f"PT{count}H" for count in HOURS))
+"""What Azure takes: https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs/resources/monitor_scheduled_query_rules_alert_v2"""
 WANTED: dict[str, dict[str, tuple[Any, ...]]] = {
     "Microsoft.Storage/storageAccounts": {
         "properties.allowSharedKeyAccess": (False,),
@@ -31,6 +34,11 @@ WANTED: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": (False,)},
     "Microsoft.Authorization/roleAssignments": {"properties.principalType": ("ServicePrincipal",)},
+    "Microsoft.Insights/scheduledQueryRules": {
+        "properties.severity": (0, 1, 2, 3, 4),
+        "properties.evaluationFrequency": (*DURATIONS, "P1D"),
+        "properties.windowSize": (*DURATIONS, "P1D", "P2D"),
+    },
 }
 """Values that a property must have; each must be written down, for Azure's defaults are not all so."""
 

@@ -16,6 +16,7 @@ from shared.core.plan import SETTING, parse_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTION = settings.QUEUE_CONNECTION
+REFERENCE = re.compile(r"@Microsoft\.KeyVault\(SecretUri=https://[^)\s;]+\)")
 NEEDED = {
     SETTING,
     "AZURE_CLIENT_ID",
@@ -69,7 +70,9 @@ def _faults(site: Deployed) -> Iterator[str]:
         (str(item["name"]), item["value"]) for item in site.get("properties", "siteConfig", "appSettings")
     ]
     names = [name for name, _ in pairs]
-    allowed = known() | NEEDED
+    values = dict(pairs)
+    references = {name for name, value in pairs if REFERENCE.fullmatch(str(value))}
+    allowed = known() | NEEDED | (references & _key_settings(values.get(SETTING)))
     for name in names:
         if name in NOT_HERE:
             yield site.at(f"setting {name} {NOT_HERE[name]}")
@@ -79,11 +82,19 @@ def _faults(site: Deployed) -> Iterator[str]:
             yield site.at(f"setting {name} is there twice")
     for name in sorted(NEEDED - set(names)):
         yield site.at(f"setting {name} is missing")
-    values = dict(pairs)
+    if references and site.get("properties", "keyVaultReferenceIdentity") not in site.get(
+        "identity", "userAssignedIdentities"
+    ):
+        yield site.at("keyVaultReferenceIdentity is no identity of the app: no secret would be read")
     yield from (site.at(f"setting {name} has no value") for name, value in pairs if value in ("", None))
     if values.get(f"{CONNECTION}__credential", "managedidentity") != "managedidentity":
         yield site.at(f"setting {CONNECTION}__credential must be managedidentity")
     yield from _plan(site, values.get(SETTING))
+
+
+def _key_settings(text: object) -> set[str]:
+    """Return the settings that a plan names for account keys, wherever in it."""
+    return set(re.findall(r'"keySetting":"(\w+)"', str(text)))
 
 
 def _plan(site: Deployed, text: object) -> Iterator[str]:

@@ -118,7 +118,21 @@ def loops(file: File) -> list[str]:
         for what, node in early.items():
             if node is not None and (late := next(_late(file, node, what), None)):
                 found.append(file.at(node, f"{what} of {entry.name}: {late} {NOT_KNOWN_AT_START}"))
+        if (
+            entry.kind == "module"
+            and entry.loop is not None
+            and not _is_counted(entry.loop, body.get("name"))
+        ):
+            found.append(
+                file.at(entry.line, f"name of {entry.name}: deployments of a loop need its index in it")
+            )
     return found
+
+
+def _is_counted(loop: bicep.Node, name: bicep.Node | None) -> bool:
+    """Tell whether the name of a loop's deployments has the loop's index in it."""
+    _, *index = bicep.loop_names(loop)
+    return name is not None and any(bicep.text(use) in index for use in bicep.uses(name))
 
 
 def _late(file: File, node: bicep.Node, what: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -181,8 +195,6 @@ def _arguments(file: File, entry: Declaration, other: File) -> list[str]:
     for name, node in given.items():
         if name not in wanted:
             found.append(file.at(node, f"module {entry.name}: {other.name} has no parameter {name}"))
-        elif (fault := _kind_fault(node, wanted[name])) is not None:
-            found.append(file.at(node, f"module {entry.name}: {name} {fault}"))
     for name, parameter in wanted.items():
         is_nullable = any(item.type == "nullable_type" for item in bicep.walk(parameter.node))
         if name not in given and parameter.value is None and not is_nullable:
@@ -190,16 +202,6 @@ def _arguments(file: File, entry: Declaration, other: File) -> list[str]:
                 file.at(entry.line, f"module {entry.name}: parameter {name} of {other.name} is missing")
             )
     return found
-
-
-def _kind_fault(node: bicep.Node, parameter: Declaration) -> str | None:
-    """Compare the type of a literal with that of its parameter."""
-    kinds = {"string": "string", "number": "int", "boolean": "bool", "array": "array", "object": "object"}
-    declared_type = bicep.text(bicep.child(parameter.node, "type"))
-    literal = kinds.get(node.type)
-    if declared_type not in kinds.values() or literal is None or literal == declared_type:
-        return None
-    return f"is a literal of type {literal}, and wanted is {declared_type}"
 
 
 def all_faults(files: Mapping[Path, File]) -> list[str]:

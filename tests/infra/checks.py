@@ -7,7 +7,9 @@ from pathlib import Path
 
 import bicep
 import check_agreement
+import check_kinds
 import check_names
+import check_order
 import check_rights
 import check_security
 import check_settings
@@ -21,9 +23,9 @@ from deploying import Deployment
 
 def of_files(folder: Path, files: Mapping[Path, File]) -> list[str]:
     """Run the checks that need no deployment."""
-    found = check_symbols.all_faults(files)
+    found = [*check_symbols.all_faults(files), *check_kinds.all_faults(files)]
     for file in files.values():
-        found += [*check_security.secrets(file), *check_types.reads(file)]
+        found += [*check_security.secrets(file), *check_types.reads(file), *check_rights.names(file)]
     main = files[(folder / "infra/main.bicep").resolve()]
     found += check_security.own_group_only(files, main)
     found += check_agreement.parameters_file(folder, main)
@@ -35,6 +37,7 @@ def of_deployment(files: Mapping[Path, File], folder: Path, top: str, deployment
     found = [
         *check_types.all_faults(deployment),
         *check_names.all_faults(deployment),
+        *check_order.all_faults(deployment, files[(folder / top).resolve()]),
         *check_rights.all_faults(deployment),
         *check_settings.all_faults(deployment),
         *check_security.settings_of(deployment),

@@ -45,6 +45,8 @@ class Deployed:
     id: str
     name: Any
     body: dict[str, Any]
+    module: str = ""
+    """The module of the top template that it comes from."""
 
     @property
     def type(self) -> str:
@@ -88,6 +90,8 @@ class Deployment:
 
     files: Mapping[Path, bicep.File]
     resources: list[Deployed] = field(default_factory=list)
+    existing: list[Deployed] = field(default_factory=list)
+    """What is only referred to."""
     modules: list[Module] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
 
@@ -112,9 +116,14 @@ class Frame:
     """One file with its parameters' values, in one scope."""
 
     def __init__(
-        self, file: bicep.File, parameters: dict[str, Any], scope: str, deployment: Deployment
+        self,
+        file: bicep.File,
+        parameters: dict[str, Any],
+        scope: str,
+        deployment: Deployment,
+        module: str = "",
     ) -> None:
-        self.file, self.scope, self.deployment = file, scope, deployment
+        self.file, self.scope, self.deployment, self.module = file, scope, deployment, module
         self.known: dict[str, Any] = dict(parameters)
         self.kinds: dict[str, Callable[[Expression, Local], Any]] = {
             "plain": lambda found, local: self._plain(found.node, local),
@@ -202,7 +211,8 @@ class Frame:
             Module(file=self.file, declaration=declaration, name=name, scope=scope)
         )
         file = self.deployment.files[(self.file.path.parent / declaration.target).resolve()]
-        return {"outputs": Frame(file, parameters, scope, self.deployment).run()}
+        module = self.module or declaration.name
+        return {"outputs": Frame(file, parameters, scope, self.deployment, module).run()}
 
     def _resource(self, declaration: bicep.Declaration, body: dict[str, Any]) -> Deployed:
         names, types = str(body.get("name")).split("/"), declaration.resource_type.split("/")
@@ -214,9 +224,15 @@ class Frame:
         else:
             pairs = "/".join(f"{kind}/{name}" for kind, name in zip(types[1:], names, strict=False))
             place = f"{self._scope(outer) if outer else self.scope}/providers/{types[0]}/{pairs}"
-        found = Deployed(file=self.file, declaration=declaration, id=place, name=body.get("name"), body=body)
-        if not declaration.is_existing:
-            self.deployment.resources.append(found)
+        found = Deployed(
+            file=self.file,
+            declaration=declaration,
+            id=place,
+            name=body.get("name"),
+            body=body,
+            module=self.module,
+        )
+        (self.deployment.existing if declaration.is_existing else self.deployment.resources).append(found)
         return found
 
     def _scope(self, scope: Any) -> str:

@@ -21,6 +21,8 @@ ALL_ROLES = ["backupOperator", "restoreOperator", "usageReader", "preflightReade
 PRINCIPAL = "00000000-0000-0000-0000-0000000000bb"
 RECORDS = "apim-dr"
 LONGEST = "a-234567890123456-20"
+KEYS = ("FABRIKAM_BACKUP_KEY", "FABRIKAM_COPIES_KEY")
+"""Settings that the plan of the largest scenario names."""
 
 FOUNDATION: dict[str, dict[str, Any]] = {
     "smallest": {
@@ -36,18 +38,21 @@ FOUNDATION: dict[str, dict[str, Any]] = {
         "createRecordsAccount": True,
         "backupContainers": ["apim-backups", "a" * 63],
         "immutabilityDays": 14,
-        "serviceAccess": [{**GROUP, "name": "contoso", "roles": ALL_ROLES}],
-        "discoverySubscriptions": [{"subscriptionId": OTHER, "roles": ALL_ROLES}],
+        "serviceAccess": [{**GROUP, "name": name, "roles": ALL_ROLES} for name in ("contoso", "fabrikam")],
+        "discoverySubscriptions": [
+            {"subscriptionId": one, "roles": ALL_ROLES[:1] + ALL_ROLES[2:]} for one in (OWN, OTHER)
+        ],
         "containerAccess": [
             {**GROUP, "account": "abc", "container": "apim-backups", "principalId": PRINCIPAL, "role": role}
             for role in ("reader", "contributor")
         ]
         + [{**GROUP, "account": "abc", "container": "apim-dr", "principalId": "", "role": "contributor"}],
-        "accountAccess": [{**GROUP, "account": "abc"}],
+        "accountAccess": [{**GROUP, "account": name} for name in ("abc", "def")],
         "roleSubscriptions": [OWN, OTHER],
         "recordSources": [
             {**GROUP, "topicName": f"evgt-{place}-records", "container": RECORDS} for place in ("weu", "neu")
         ],
+        "recordsTopicName": "",
         "changeSources": [
             {**GROUP, "topicName": ""},
             {**GROUP, "resourceGroup": "rg-two", "topicName": "made"},
@@ -78,6 +83,7 @@ MAIN: dict[str, dict[str, Any]] = {
         "backupSchedule": "0 0 1 * * *",
         "usageSchedule": "0 0 3 * * *",
         "drillSchedule": "0 0 9 * * 1",
+        "keySettings": ";".join(f"{name}=https://kv-a.vault.azure.net/secrets/{name}" for name in KEYS),
         "alwaysReadyDurable": 1,
     },
 }

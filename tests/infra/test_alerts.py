@@ -158,3 +158,17 @@ def test_schedules_are_set_only_where_they_are_given():
 
     assert names & settings(deployed(plan)).keys() == set()
     assert {name: some[name] for name in names & some.keys()} == {"USAGE_SCHEDULE": "0 0 3 * * *"}
+
+
+def test_a_key_in_a_vault_becomes_a_setting_that_the_platform_reads():
+    """With the app's own identity; spaces and a last semicolon do no harm."""
+    given = "FIRST_KEY=https://kv-a.example/secrets/first; SECOND_KEY = https://kv-a.example/secrets/second ;"
+    deployment = deployed(example("smallest"), keySettings=given)
+    found = {name: value for name, value in settings(deployment).items() if name.endswith("_KEY")}
+    (app,) = deployment.of("Microsoft.Web/sites")
+
+    assert found == {
+        "FIRST_KEY": "@Microsoft.KeyVault(SecretUri=https://kv-a.example/secrets/first)",
+        "SECOND_KEY": "@Microsoft.KeyVault(SecretUri=https://kv-a.example/secrets/second)",
+    }
+    assert app.get("properties", "keyVaultReferenceIdentity") == GIVEN["identityId"]

@@ -9,6 +9,7 @@ from typing import Any
 import bicep
 import deploying
 import pytest
+from bicep_functions import NotWorkedOut
 
 from shared.core import layout
 from shared.core.change_events import ARM
@@ -28,7 +29,7 @@ EXAMPLE: dict[str, Any] = {
     "recordSources": [
         {
             "subscriptionId": OTHER,
-            "resourceGroup": "rg-contoso-neu-keep",
+            "resourceGroup": "rg-apim-dr-contoso-neu-keep",
             "topicName": "evgt-contoso-neu-records",
             "container": "apim-dr",
         }
@@ -153,6 +154,35 @@ def test_a_topic_that_is_there_is_not_written():
     assert {one.get("identity", "type") for one in made} == {"SystemAssigned"}
 
 
+def test_a_topic_that_the_records_account_has_is_not_written():
+    """Azure allows one for each account, and somebody else may have made it."""
+    made = of(deployed(recordsTopicName="theirs-too"), "Microsoft.EventGrid/systemTopics")
+
+    assert {one.name for one in made} == {"evgt-contoso-weu-changes"}
+
+
+def test_two_environments_of_one_name_deploy_side_by_side_in_one_scope():
+    """A subscription's deployment is bound to its region: one of that name elsewhere is refused."""
+    rights = {
+        "roleSubscriptions": [OTHER],
+        "discoverySubscriptions": [{"subscriptionId": OTHER, "roles": ["backupOperator"]}],
+    }
+    names = [
+        {one.name for one in deployed(location=place, **rights).modules if OTHER in one.scope}
+        for place in ("westeurope", "northeurope")
+    ]
+
+    assert len(names[0]) == len(names[1]) > len(rights)
+    assert names[0].isdisjoint(names[1])
+
+
+def test_access_to_a_container_is_one_of_two_words():
+    """Any other has no role, and the deployment ends there."""
+    place = {"subscriptionId": OTHER, "resourceGroup": "rg", "account": "abc", "container": "apim-dr"}
+    with pytest.raises(NotWorkedOut, match="there is no owner"):
+        deployed(containerAccess=[{**place, "principalId": "", "role": "owner"}])
+
+
 def test_events_are_delivered_and_dead_lettered_by_identity():
     """Never with a key, and in the schema that host.json and the readers expect."""
     for found in subscriptions(deployed()).values():
@@ -192,13 +222,13 @@ def test_azd_does_not_take_the_kept_group_for_its_own():
     """The tag by which azd finds its groups is not on it."""
     (group,) = of(deployed(), "Microsoft.Resources/resourceGroups")
 
-    assert group.name == "rg-contoso-weu-keep"
+    assert group.name == "rg-apim-dr-contoso-weu-keep"
     assert group.body["tags"] == {"apim-dr-env": "contoso-weu", "apim-dr-region": "westeurope"}
 
 
 def test_nothing_but_rights_and_topics_lies_outside_of_the_kept_group():
     """What is in groups of others is small, and named in docs/rights.md."""
-    kept = f"/subscriptions/{HERE}/resourceGroups/rg-contoso-weu-keep"
+    kept = f"/subscriptions/{HERE}/resourceGroups/rg-apim-dr-contoso-weu-keep"
     outside = {one.type for one in deployed().resources if not one.id.startswith(kept)}
 
     assert outside <= {

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 import bicep
+import check_rights
 import pytest
 import rights
 
@@ -108,6 +109,16 @@ def test_the_list_has_every_action_and_every_role_of_the_templates_and_no_other(
     assert set(_GUID.findall(text)) == set(KNOWN["roles"])
     everything = [*KNOWN["actions"].values(), *KNOWN["roles"].values()]
     assert all(one["source"].startswith("https://learn.microsoft.com/azure/") for one in everything)
+
+
+def test_the_list_has_every_place_that_a_role_is_given_on_and_no_other(deployments):
+    """Each with its reason; a place that nobody uses any more would let somebody use it unseen."""
+    given = {(name, where) for one in deployments.values() for _, name, where in check_rights.given(one)}
+    known = {one["name"]: one["scopes"] for one in KNOWN["roles"].values()}
+    known |= {name: one["scopes"] for name, one in KNOWN["custom"].items()}
+
+    assert given == {(name, where) for name, places in known.items() for where in places}
+    assert all(reason for places in known.values() for reason in places.values())
 
 
 def test_the_app_calls_the_roles_by_the_same_names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import package, sbom
+from tools import machine, package, sbom
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_S_MAX = 600
@@ -46,6 +47,9 @@ def test_the_package_is_made_and_passes_its_checks() -> None:
     assert re.search(r"[\d,]+ KiB: \d+ files, [\d,]+ KiB unpacked, of \S+", said)
     assert f"{len(expected)} functions" in said
     assert re.search(r"imported in \d+\.\d\d s", said)
+    (checked, played) = re.findall(r"on Python (\S+) with azure-functions (\S+?);?(?: |$)", said, re.M)
+    assert checked[0].startswith(machine.WORKER_PYTHON) or machine.find_worker_python() is None
+    assert played[1] == importlib.metadata.version("azure-functions")
     assert (summary["result"], summary["differences"]) == ("Succeeded", [])
     assert (summary["backup"]["outcome"], summary["restore"]["outcome"]) == ("Succeeded", "Succeeded")
     (app,) = re.findall(r"  app: (\S+)", log)

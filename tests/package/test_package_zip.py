@@ -148,6 +148,27 @@ def test_a_module_that_git_does_not_know_is_named(tree: Path, tmp_path: Path) ->
         package.build(tree, tmp_path)
 
 
+def test_a_module_that_git_tracks_and_that_is_not_there_is_named(tree: Path, tmp_path: Path) -> None:
+    """A deletion that git was not told of is one sentence, and no half of a zip."""
+    for command in (["init", "--quiet"], ["add", "."]):
+        subprocess.run(["git", *command], cwd=tree, check=True, capture_output=True)
+    (tree / "shared" / "submit.py").unlink()
+
+    with pytest.raises(ToolFault, match=r"git tracks what is not there: shared/submit\.py; restore it"):
+        package.build(tree, tmp_path)
+
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_build_leaves_one_package_in_its_folder(tree: Path, tmp_path: Path) -> None:
+    """The pages and the workflow say `apim-dr-*.zip`, which has to mean what was just built."""
+    (tmp_path / "apim-dr-0.4.0.zip").write_bytes(b"")
+
+    target = package.build(tree, tmp_path)
+
+    assert list(tmp_path.glob("apim-dr-*.zip")) == [target]
+
+
 def test_nothing_is_unpacked_over_something(tree: Path, tmp_path: Path) -> None:
     """The folder of the check is empty, or the check would be of something else."""
     target = package.build(tree, tmp_path)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import logging
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +19,30 @@ from shared.core.restore_points import RestorePoint
 from tests.fakes import FakePorts
 from tests.fakes.clock import START
 from tests.fakes.points import make_point
+
+
+class Lines(logging.Handler):
+    """Every line of the app, its level, and in which thread it was logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[str, str, int]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append((record.getMessage(), record.levelname, threading.get_ident()))
+
+
+@pytest.fixture
+def logged() -> Iterator[list[tuple[str, str, int]]]:
+    """Return what the app logs during a test."""
+    logger, lines = logging.getLogger("apim_dr"), Lines()
+    level = logger.level
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    yield lines.lines
+    logger.removeHandler(lines)
+    logger.setLevel(level)
 
 
 class FakeClient:

@@ -8,6 +8,7 @@ from shared.core import layout
 from shared.core.errors import AccessError, ConflictError, UnavailableError
 from shared.core.ports import BlobFacts
 from shared.core.steps import StepState
+from tests.fakes import MemoryBlobs
 from tests.fakes.clock import START
 from tests.fakes.stormy import DiedError, Fault
 from tests.steps.copies import (
@@ -147,6 +148,32 @@ def test_whatever_happens_at_any_call_is_made_good_by_the_next_step(takes_effect
         assert not made.warnings
 
     assert at >= 15
+
+
+def test_a_manifest_that_is_there_is_taken_and_not_written_again(standby, point, monkeypatch):
+    """An execution died before the record, and a policy lets nobody replace what the container holds."""
+    copy(standby, point.name)
+    left, _ = target(standby).read(layout.manifest_key(point.name))
+    key = layout.restore_point_key("contoso", point.name)
+    standby.records().delete(key)
+    standby.clock.advance(300)
+
+    def refuse(*_):
+        raise AccessError("BlobImmutableDueToPolicy")
+
+    monkeypatch.setattr(MemoryBlobs, "put", refuse)
+
+    assert copy(standby, point.name).value["copied"]
+    assert standby.records().read(key)[0] == left
+
+
+def test_a_manifest_that_says_something_else_is_replaced(standby, point):
+    """What is left of a former copy of that name would mislead a rebuild."""
+    target(standby).put(layout.manifest_key(point.name), b"{}")
+
+    assert copy(standby, point.name).value["copied"]
+    manifest, _ = target(standby).read(layout.manifest_key(point.name))
+    assert manifest == record(standby, point.name).to_bytes()
 
 
 def test_two_executions_at_once_are_one_copy():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from typing import Any
 
 import pytest
@@ -202,13 +203,14 @@ def test_a_good_drill_into_a_former_target_hides_no_older_one(ports):
     assert recent(ports) == [own]
 
 
-def test_what_was_never_drilled_is_warned_of_once_its_points_are_old_enough(ports, caplog):
-    """The timer could not plan for weeks; that there were points tells."""
+def test_what_was_never_drilled_is_warned_of_once_its_points_are_old_enough(ports, logged):
+    """The timer could not plan for weeks; that there were points tells. The call's own thread says so."""
     ports.clock.advance(38 * 24 * 3600)
-    with caplog.at_level("WARNING", logger="apim_dr"):
-        planned(ports)
+    planned(ports)
 
-    assert [one.getMessage().split()[0] for one in caplog.records] == ["drill.overdue"]
+    ((line, level, thread),) = logged
+    assert line.split()[0] == "drill.overdue"
+    assert (level, thread) == ("WARNING", threading.get_ident())
 
 
 def test_points_that_cannot_be_read_keep_no_drill_from_being_planned():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 
 import pytest
 
@@ -104,8 +105,8 @@ def test_an_approval_after_the_last_look_starts_one(ports, client, minutes, star
     assert len(client.started) == starts
 
 
-def test_a_region_that_does_not_answer_is_said_once(ports, client, caplog):
-    """The word stays, the reason is added and not repeated, and it is logged each time."""
+def test_a_region_that_does_not_answer_is_said_once(ports, client, logged):
+    """The word stays, the reason is added and not repeated, and the call's own thread logs it each time."""
     note(ports, put_point(ports).name)
     ports.records("westeurope").faults["keys"].extend([DOWN, DOWN])
 
@@ -116,7 +117,8 @@ def test_a_region_that_does_not_answer_is_said_once(ports, client, caplog):
     assert state.word is ReplicationWord.IN_SYNC
     assert state.reasons == ("the records of westeurope cannot be read: the records: ServerBusy",)
     assert len([key for key, _ in ports.records().written if key.startswith("replications/")]) == 2
-    assert caplog.text.count("replication.not_seen") == 2
+    assert [line.split()[0] for line, _, _ in logged] == ["replication.not_seen"] * 2
+    assert {(level, thread) for _, level, thread in logged} == {("ERROR", threading.get_ident())}
     assert client.started == []
 
 

@@ -11,6 +11,12 @@ from typing import Any
 
 from simulator.testing import VirtualSimulator
 
+START = dt.datetime(2026, 11, 23, 2, tzinfo=dt.UTC)
+"""When the night is due."""
+
+Death = tuple[str, int]
+"""What a version is killed after, and the how many of it: ("POST", 12), ("end_night", 1)."""
+
 Stored = dict[tuple[str, str], dict[str, Any]]
 """What every container holds, as plain data: no class of the app or its fakes is in it."""
 

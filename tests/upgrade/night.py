@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import functools
 import itertools
 import json
 from collections import Counter
@@ -24,19 +25,27 @@ from devhost.config import load_host_config
 from devhost.engine.protocol import Instance, Query
 from devhost.testing import VirtualHost
 from shared.core import layout, names
+from shared.core.intervals import Intervals
 from shared.core.restore_points import RestorePoint
+from shared.core.runs import RunPhase
 from tests.fakes import FakeClock, MemoryStorage
 from tests.fakes.ports import plan_json
-from tests.upgrade.ground import Ground, Stored
+from tests.upgrade.ground import START, Death, Ground, Stored
+from tests.upgrade.troubles import TROUBLES
 from tests.world.app import World, WorldPorts
 from tests.world.azure import Azure, Vault
+from tests.world.misfortunes import MISFORTUNES
 from tests.world.truth import disagreements, tell
 
 SERVICES = tuple(f"svc-{number:02}" for number in range(20))
 FAST = SERVICES[:5]
-"""Their backups take a minute; all others eleven."""
+"""Their backups take a minute, as does whatever fails; all others six."""
 AT_ONCE = 10
 TICK = dt.timedelta(minutes=5)
+INTERVALS = Intervals(retry_failed_s=120, resolve_every_s=24 * 3600)
+"""A failed backup is tried again soon. A later look may find one by its blob: that is another test's."""
+DEADLY = ("begin_backup", "record_restore_point", "end_night")
+"""The steps in which a version may be killed."""
 
 
 class Killed(BaseException):
@@ -58,25 +67,26 @@ class Seen:
 class Version(World):
     """A version of the app, on the state that the one before left."""
 
-    def __init__(
-        self, patch: pytest.MonkeyPatch, ground: Ground, *, dies_after_posts: int | None = None
-    ) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, ground: Ground, *, dies: Death | None = None) -> None:
         self.ground = ground
-        self._dies_after_posts = dies_after_posts
-        self._one_at_a_time, self._posts, self._is_dead = asyncio.Lock(), 0, False
+        self._dies = dies
+        self._one_at_a_time, self._is_dead = asyncio.Lock(), False
+        self._done: Counter[str] = Counter()
         clock, storage = FakeClock(ground.now()), MemoryStorage()
         _restore(storage, ground.stored, clock)
         vault = Vault(storage, clock)
         vault.written = ground.written
         ground.vault = vault
         azure = Azure(ground.simulator, vault)
-        super().__init__(patch, WorldPorts(plan_of_twenty(), azure=azure, clock=clock, storage=storage))
+        ports = WorldPorts(plan_of_twenty(), azure=azure, clock=clock, storage=storage)
+        ports.intervals = INTERVALS
+        super().__init__(patch, ports)
         self._send = self.ports.arm.start
         patch.setattr(self.ports.arm, "start", self._start)
         self.host.close()
         self.host = VirtualHost(
             function_app.app,
-            activities={"begin_backup": self._begin_backup},
+            activities={step: functools.partial(self._step, step) for step in DEADLY},
             start=ground.now(),
             state=ground.state,
             default_version=load_host_config(Path(function_app.__file__).parent).default_version,
@@ -84,26 +94,32 @@ class Version(World):
         clock.follow(self.host.clock.now)
         ground.clock = self.host.clock.now
 
-    async def _begin_backup(self, given: Any) -> Any:
+    async def _step(self, name: str, given: Any) -> Any:
         """Do the real step, one at a time, and none any more after death."""
         async with self._one_at_a_time:
             if self._is_dead:
                 await asyncio.Event().wait()
-            return json.loads(await self.host._workers.app.run_activity("begin_backup", json.dumps(given)))
+            answer = json.loads(await self.host._workers.app.run_activity(name, json.dumps(given)))
+            self._die_after(name)
+            return answer
 
     def _start(self, *given: Any) -> Any:
-        """Send the real POST; die at the one that was said, accepted and with nothing known of it."""
+        """Send the real POST."""
         response = self._send(*given)
-        self._posts += 1
-        self._is_dead = self._posts == self._dies_after_posts
+        self._die_after("POST")
+        return response
+
+    def _die_after(self, what: str) -> None:
+        """Be killed if this was what was said: it is done, and nobody knows of it."""
+        self._done[what] += 1
+        self._is_dead = (what, self._done[what]) == self._dies
         if self._is_dead:
             raise Killed
-        return response
 
     def run_to_death(self) -> None:
         """Let time pass until the process is killed."""
         with pytest.raises(Killed):
-            self.host.run_for(dt.timedelta(hours=1))
+            self.host.run_for(dt.timedelta(hours=6))
 
     def leave(self) -> None:
         """Be gone, without a rest for what runs; storage and state stay on the ground."""
@@ -117,10 +133,13 @@ class Version(World):
     # The night.
 
     def begin_night(self) -> str:
-        """Start the night of twenty, whose first five backups take a minute; return its id."""
-        self.azure.takes("backup", seconds=660)
+        """Plant the troubles and start the night of twenty; return its id."""
+        self.azure.takes("backup", seconds=360)
         for service in self.ports.plan.services:
-            if service.name in FAST:
+            trouble = TROUBLES.get(service.name)
+            if trouble:
+                MISFORTUNES[trouble.misfortune](self.azure, service.ref)
+            if service.name in FAST or (trouble and trouble.is_quick):
                 self.azure.takes("backup", service=service.ref, seconds=60)
         self.fire("backup_timer")
         return names.night_id(self.ports.clock.now())
@@ -135,9 +154,10 @@ class Version(World):
         self.host.settle()
 
     def finish(self, night: str, within: dt.timedelta = dt.timedelta(hours=6)) -> None:
-        """Let time pass until the night has its record."""
+        """Let time pass until the night has its record, and its orchestration has ended."""
+        instance = names.night_instance(night)
         for _ in range(int(within / TICK)):
-            if self.has_record(night):
+            if self.has_record(night) and self.instances()[instance].status != "Running":
                 return
             self.pass_time(TICK * 2)
         stuck = {name: one for name, one in self.instances().items() if one.status != "Completed"}
@@ -148,17 +168,27 @@ class Version(World):
         return self.ports.records().exists(layout.night_key(night))
 
     def phases(self) -> Counter[str]:
-        """Return how many services stand where; those without a run have not begun."""
-        runs = [self.ports.runs.read(run_id)[0] for run_id in self.ports.runs.open_ids()]
-        found = Counter(str(run.phase) for run in runs)
-        found["Ended"] += len(self.points())
-        found["not begun"] = len(SERVICES) - found.total()
+        """Return how many runs stand where or ended in which word, and how many services have none."""
+        runs = [self.ports.runs.read(run_id)[0] for run_id in self._run_ids()]
+        found = Counter(str(run.phase) for run in runs if run.phase is not RunPhase.ENDED)
+        found |= Counter(str(run.outcome) for run in runs if run.phase is RunPhase.ENDED)
+        found["not begun"] = len(SERVICES) - len({run.service for run in runs})
         return found
+
+    def _run_ids(self) -> tuple[str, ...]:
+        return tuple(self.ports.runs.ids_since(START, self.ports.clock.now()))
 
     def points(self) -> tuple[RestorePoint, ...]:
         """Return every restore point on record."""
         records = self.ports.records()
         return tuple(RestorePoint.from_bytes(records.read(key)[0]) for key in records.keys("restore-points/"))
+
+    def words(self, night: str) -> dict[str, tuple[str, str, int]]:
+        """Return what the night's record says of each service: word, code of the fault, number of runs."""
+        return {
+            one.service: (one.outcome.value, one.fault.code if one.fault else "", len(one.run_ids))
+            for one in self.night_record(night).services
+        }
 
     def posts(self) -> Counter[str]:
         """Return the simulator's count of POSTs, by service."""
@@ -210,10 +240,10 @@ def plan_of_twenty() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def at_work(ground: Ground, *, dies_after_posts: int | None = None) -> Iterator[Version]:
+def at_work(ground: Ground, *, dies: Death | None = None) -> Iterator[Version]:
     """Yield this tree's version at work; it leaves at the end."""
     with pytest.MonkeyPatch.context() as patch:
-        version = Version(patch, ground, dies_after_posts=dies_after_posts)
+        version = Version(patch, ground, dies=dies)
         try:
             yield version
         finally:

@@ -38,7 +38,7 @@ def test_a_workflow_keeps_to_the_rules(path: Path) -> None:
 
 def test_every_pin_of_the_page_is_used() -> None:
     """The table of docs/releases.md lists what the workflows use, and nothing that they once used."""
-    used = {pin for path in WORKFLOWS for pin in rules.PIN.findall(path.read_text(encoding="utf-8"))}
+    used = {pin for path in WORKFLOWS for pin in rules.pins_of(path.read_text(encoding="utf-8"))}
 
     assert used == LISTED
 
@@ -52,6 +52,13 @@ CHECKOUT = "actions/checkout@9c091bb21b7c1c1d1991bb908d89e4e9dddfe3e0 # v7.0.0"
         ("ci.yml", CHECKOUT, "actions/checkout@v7", "not pinned by commit"),
         ("ci.yml", CHECKOUT, CHECKOUT.removesuffix(" # v7.0.0"), "not pinned by commit"),
         ("ci.yml", CHECKOUT, CHECKOUT.replace("9c091", "00000"), "not among the pins"),
+        ("ci.yml", f"uses: {CHECKOUT}", "'uses': actions/checkout@v7", "not pinned by commit"),
+        (
+            "ci.yml",
+            f"- uses: {CHECKOUT}",
+            '- {"uses": "actions/checkout@v7"}\n      - uses: x',
+            "not pinned by",
+        ),
         ("ci.yml", "permissions: {}", "permissions: write-all", "permissions: {} stands at the top"),
         ("ci.yml", "      contents: read", "      contents: write", "writes ['contents']"),
         ("ci.yml", "    permissions:\n      contents: read\n", "", "no permissions of its own"),
@@ -76,6 +83,57 @@ CHECKOUT = "actions/checkout@9c091bb21b7c1c1d1991bb908d89e4e9dddfe3e0 # v7.0.0"
             "packages: write",
             "writes ['attestations', 'contents', 'packages']",
         ),
+        ("ci.yml", "runs-on: ubuntu-24.04", "runs-on: ubuntu-latest", "runs on ubuntu-latest"),
+        (
+            "ci.yml",
+            "run: make test",
+            "run: make test\n        continue-on-error: true",
+            "continue-on-error lets",
+        ),
+        (
+            "ci.yml",
+            "    timeout-minutes: 45",
+            "    timeout-minutes: 45\n    continue-on-error: true",
+            "lets something",
+        ),
+        ("ci.yml", "run: make test", "run: make test\n        if: false", "if lets something"),
+        ("ci.yml", "run: make test", "run: make test || true", "fails in silence"),
+        ("ci.yml", "run: make test", "run: curl https://x | bash", "nothing unseen is run"),
+        ("ci.yml", "run: make test", "run: make check", "nothing runs 'make test'"),
+        ("ci.yml", "PYTHON: python", "TOKEN: ${{ secrets.FOO }}\n          PYTHON: python", "a secret"),
+        ("release.yml", "uses: ./.github", "secrets: inherit\n    uses: ./.github", "a secret"),
+        (
+            "ci.yml",
+            "          azd package app",
+            "          : azd package app",
+            "nothing runs 'azd package app",
+        ),
+        ("ci.yml", "          diff <(", "          echo <(", 'nothing runs "diff'),
+        ("ci.yml", "az bicep build", "az bicep lint", "nothing runs 'az bicep build"),
+        ("ci.yml", "in foundation main;", "in main;", 'lint --file "infra/foundation.bicep"'),
+        ("release.yml", "az bicep build", "az bicep lint", "nothing runs 'az bicep build"),
+        ("release.yml", "run: make sbom", "run: make clean", "nothing runs 'make sbom'"),
+        ("release.yml", ' "build/package/apim-dr-$version.cdx.json"', "", "nothing runs 'cp "),
+        ("release.yml", "sha256sum -- *", "sha256sum -- main.json", "nothing runs 'sha256sum"),
+        (
+            "release.yml",
+            "            release/*\n",
+            "            release/main.json\n",
+            "nothing runs 'gh release",
+        ),
+        (
+            "release.yml",
+            "subject-path: release/*",
+            "subject-path: release/main.json",
+            "attest-build-provenance is",
+        ),
+        (
+            "release.yml",
+            "path: build/release\n",
+            "path: build/release/main.json\n",
+            "upload-artifact is to get",
+        ),
+        ("release.yml", "if-no-files-found: error", "if-no-files-found: ignore", "upload-artifact is to get"),
     ],
 )
 def test_a_planted_fault_is_named(name: str, old: str, new: str, said: str) -> None:
@@ -94,6 +152,14 @@ def test_the_tests_run_on_the_versions_that_the_documents_name() -> None:
     assert project["requires-python"] == f">={VERSIONS[0]}"
     assert f"on Python {VERSIONS[0]}, {VERSIONS[1]} and {VERSIONS[2]}" in RELEASES
     assert f"version: '{VERSIONS[-1]}'" in (ROOT / "infra" / "app" / "function-app.bicep").read_text()
+
+
+def test_the_template_has_the_version_of_the_project() -> None:
+    """What azd reports as the template is the release it was taken from."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    template = yaml.safe_load((ROOT / "azure.yaml").read_text())["metadata"]["template"]
+
+    assert template == f"{project['name']}@{project['version']}"
 
 
 def test_both_workflows_take_one_compiler() -> None:

@@ -23,6 +23,11 @@ def key_of(region: str) -> str:
     return f"key-of-{region}"
 
 
+def system_key_of(region: str) -> str:
+    """Return the key of the Durable extension in a region's app."""
+    return f"system-key-of-{region}"
+
+
 def plan_of(world: World) -> dict[str, Any]:
     """Return an app's plan as it was written."""
     # what was not said must not come back as null, which takes back the defaults
@@ -47,13 +52,16 @@ def lines_of(apps: dict[str, World], monkeypatch: pytest.MonkeyPatch) -> dict[st
     """Return what azure-cli knows of these apps; one that gets a plan is another app from then on."""
     known: dict[str, AzureLine] = {}
     for region in SHORT:
-        group, name = f"rg-contoso-{SHORT[region]}", f"func-contoso-{SHORT[region]}"
+        group, name = f"rg-apim-dr-contoso-{SHORT[region]}", f"func-contoso-{SHORT[region]}"
         app = f"--resource-group {group} --name {name}"
         settings = "az functionapp config appsettings"
         known |= {
             f"az functionapp list --resource-group {group} --query [0].name -o tsv": name,
             f"az functionapp show {app} --query defaultHostName -o tsv": f"dr-{region}.example",
             f"az functionapp keys list {app} --query functionKeys.default -o tsv": key_of(region),
+            f"az functionapp keys list {app} --query systemKeys.durabletask_extension -o tsv": system_key_of(
+                region
+            ),
             f"{settings} list {app} --query [?name=='DR_PLAN'].value | [0] -o tsv": _reads(apps, region),
             f"{settings} set {app} --settings DR_PLAN=<plan> --query [?name=='DR_PLAN'].name -o tsv": _writes(
                 apps, region, monkeypatch

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import itertools
 import json
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.world.app import World
-from tests.world.apps import SHORT, AzureLine, key_of, plan_of, shown
-from tests.world.calls import Answer, call
+from tests.world.apps import SHORT, AzureLine, key_of, plan_of, shown, system_key_of
+from tests.world.calls import Answer, call, call_azure
 from tests.world.curl import Curl, UnknownOptionError
 from tests.world.shell import Reply, Shell
 
@@ -24,9 +26,16 @@ TIMED_OUT = "curl: (28) Connection timed out after 10001 milliseconds"
 TIMERS_EVERY = dt.timedelta(minutes=10)
 _FENCED = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.M | re.S)
 _NOTED = re.compile(r"^ended with \d+: .*\n", re.M)
+_DOTS = re.compile(r"^\.+\n", re.M)
+"""What `follow` writes while it waits."""
+_RESTARTS = re.compile(
+    r"^(?:az functionapp (?:config appsettings set|restart)|azd (?:provision|deploy)) .*contoso-(\w+)"
+)
+_STARTING_FOR = dt.timedelta(seconds=90)
+_STARTING = Answer(503, {"Content-Type": "text/html"}, "<html><h1>503 Service Unavailable</h1></html>")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """Commands of a page, and what the page shows of their answer; None if it shows nothing."""
 
@@ -34,13 +43,30 @@ class Block:
     shown: str | None
 
 
-def blocks_of(page: Path) -> list[Block]:
-    """Return the blocks of a page in their order; a `text` right after a `bash` is its answer."""
-    content = page.read_text(encoding="utf-8")
-    found = list(_FENCED.finditer(content))
+def blocks_of(page: Path, *, only: str = "", but: tuple[str, ...] = ()) -> list[Block]:
+    """
+    Return the blocks of a page in their order; a `text` right after a `bash` is its answer.
+
+    Args:
+        page: a file.
+        only: the heading of the one section that is wanted; empty: all of them.
+        but: the headings of sections that are not wanted.
+    """
+    sections = re.split(r"^(?=## )", page.read_text(encoding="utf-8"), flags=re.M)
+    titles = [section.partition("\n")[0].removeprefix("## ") for section in sections]
+    assert {only, *but} - {""} <= set(titles), f"{page.name} has the sections {titles}"
+    wanted = (
+        section
+        for title, section in zip(titles, sections, strict=True)
+        if title not in but and only in ("", title)
+    )
+    return [block for section in wanted for block in _blocks(section)]
+
+
+def _blocks(content: str) -> list[Block]:
     made: list[Block] = []
-    for match, after in zip(found, [*found[1:], None], strict=True):
-        if match[2] != "bash":
+    for match, after in itertools.pairwise([*_FENCED.finditer(content), None]):
+        if match is None or match[2] != "bash":
             continue
         is_answer = after and after[2] == "text" and not content[match.end() : after.start()].strip()
         answer = textwrap.dedent(after[3]) if after and is_answer else None
@@ -74,6 +100,12 @@ class Operator:
         self.keys = {region: key_of(region) for region in SHORT}
         self._asked = next(iter(apps))
         self._since_timers = dt.timedelta()
+        self._passed = dt.timedelta()
+        self._starting: dict[str, dt.timedelta] = {}
+        """Until when the app of a region starts, in the time that has passed here."""
+        self.instead: list[Answer | None] = []
+        """What comes in place of the app's next answers, one for each call; None: no answer."""
+        self._done: list[Block] = []
         others = {name: self._other(name) for name in ("az", "azd", "dig", "git")}
         self._shell = Shell(folder, {"curl": self._curl, "sleep": self._sleep, **others})
         self.folder = folder / "work"
@@ -100,9 +132,19 @@ class Operator:
         if len(self.apps) == len(SHORT):
             self.do(look)
 
+    @contextlib.contextmanager
+    def through(self, page: str, *, only: str = "", but: tuple[str, ...] = ()) -> Iterator[list[Block]]:
+        """Lend the blocks of a runbook, as `blocks_of` does; fail at the end if one of them was not run."""
+        blocks = blocks_of(PAGES / page, only=only, but=but)
+        yield blocks
+        left = [block.commands for block in blocks if block not in self._done]
+        assert left == [], f"never run: {left}"
+
     def do(self, block: Block) -> str:
         """Run a block; fail if anything in it goes wrong, or if the answer is not what the page shows."""
+        self._done.append(block)
         said, wrong = self._shell.run(block.commands)
+        wrong = _DOTS.sub("", wrong)
         if f"{TIMED_OUT}\n" == _NOTED.sub("", wrong) and "curl: (28)" in (block.shown or ""):
             said, wrong = wrong.splitlines()[0] + "\n" + said, ""
         assert wrong == "", f"{block.commands}\nsaid: {said}\nwent wrong: {wrong}"
@@ -126,19 +168,33 @@ class Operator:
         return Reply(out=text + asked.after(answer.status))
 
     def _answer(self, asked: Curl) -> Answer | None:
-        host = urlsplit(asked.url).hostname or ""
+        parts = urlsplit(asked.url)
+        host = parts.hostname or ""
         region = host.removeprefix("dr-").removesuffix(".example")
         if region in self.apps:
-            if asked.headers.get("x-functions-key") != self.keys[region]:
+            of_host = parts.path.startswith("/runtime/")
+            key = (
+                dict(parse_qsl(parts.query)).get("code") if of_host else asked.headers.get("x-functions-key")
+            )
+            if key != (system_key_of(region) if of_host else self.keys[region]):
                 return Answer(401, {}, "")
+            if self._passed < self._starting.get(region, dt.timedelta()):
+                return _STARTING
+            if self.instead:
+                return self.instead.pop(0)
             self._asked = region
             return call(self.apps[region], asked.method, asked.url, asked.body)
+        if "authorization" in asked.headers:
+            return call_azure(
+                self._present().azure, asked.method, asked.url, asked.body, asked.headers["authorization"]
+            )
         called = asked.leads_to or host
         is_known = called in self.gateways and asked.url.endswith(STATUS_PATH)
         return Answer(self.gateways[called], {}, "") if is_known else None
 
     def let_pass(self, duration: dt.timedelta) -> None:
         """Let virtual time go by, with the timers that look after runs and standbys in every app."""
+        self._passed += duration
         while duration > dt.timedelta():
             step = min(duration, TIMERS_EVERY - self._since_timers)
             self._present().host.run_for(step)
@@ -167,6 +223,9 @@ class Operator:
             line = shown([name, *words])
             if line not in self.azure:
                 return Reply(err=f"the stand-in does not know: {line}\n", code=2)
+            if restarts := _RESTARTS.match(line):
+                region = next(region for region, short in SHORT.items() if short == restarts[1])
+                self._starting[region] = self._passed + _STARTING_FOR
             known = self.azure[line]
             said = known if isinstance(known, str) else known(words, folder)
             return Reply(out=f"{said}\n" if said else "")

@@ -34,24 +34,24 @@ def standby_of_page() -> dict[str, object]:
     return {**json.loads(shown), "resourceId": NEW.resource_id}
 
 
-def edit_plan(operator: Operator, **changes: object) -> None:
+def edit_plan(operator: Operator, standby: dict[str, object] | None) -> None:
     """Change the service's entry in the plan of the clone, as the page says."""
-    operator.keep_plan()
     path = operator.folder / "infra" / "plan.json"
     plan = json.loads(path.read_text(encoding="utf-8"))
-    plan["services"][0] |= changes
+    (entry,) = plan["services"]
+    if standby is None:
+        del entry["standby"]
+    else:
+        entry["standby"] = standby
     path.write_text(json.dumps(plan))
 
 
 def swap_roles(operator: Operator) -> None:
     """Do step 8 of the failover, to which the page sends its reader."""
-    swap, back_up = (
-        block
-        for block in blocks_of(PAGES / "lost-region.md")
-        if "swap_roles" in block.commands or "failed over to contoso-neu" in block.commands
-    )
-    operator.do(swap)
-    operator.do(back_up)
+    blocks = blocks_of(PAGES / "lost-region.md", only="Steps")
+    first = next(index for index, block in enumerate(blocks) if "swap_roles" in block.commands)
+    for block in blocks[first:]:
+        operator.do(block)
 
 
 def without_standby(make_world: MakeWorld) -> World:
@@ -89,12 +89,16 @@ def test_region_move(make_world: MakeWorld, at_shell: AtShell) -> None:
     }
     operator = at_shell(apps, azure, {})
 
-    for block in blocks_of(PAGE):
-        if CHECK in block.commands:
-            edit_plan(operator, standby=standby_of_page())
-        if "az apim delete" in block.commands and apps["northeurope"].service.is_same_as(old.service):
-            swap_roles(operator)
-        operator.do(block)
+    with operator.through("region-move.md") as blocks:
+        for block in blocks:
+            if CHECK in block.commands and "northeurope" not in apps:
+                operator.keep_plan()
+                edit_plan(operator, standby=standby_of_page())
+            elif CHECK in block.commands:
+                swap_roles(operator)
+                edit_plan(operator, standby=None)
+            operator.do(block)
 
+    assert [app.ports.first.standby for app in apps.values()] == [None, None]
     found = old.azure.simulator.arm("GET", f"{NEW.resource_id}/apis")
     assert [api["name"] for api in found["value"]] == ["orders"]

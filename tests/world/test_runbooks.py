@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.fakes.drills import drill_plan
 from tests.world.app import World
 from tests.world.apps import AzureLine
+from tests.world.calls import call, functions
 from tests.world.conftest import MakeWorld
 from tests.world.operators import AtShell, give_host_name, nightly, replicate
-from tests.world.runbooks import PAGES, Operator, blocks_of
+from tests.world.runbooks import DOCS, Block, Operator
 
 SERVICE = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-contoso-weu/providers/"
     "Microsoft.ApiManagement/service/contoso-weu"
 )
-OURS = "[?starts_with(name, 'rg-contoso-weu')]"
-WESTEUROPE = "--resource-group rg-contoso-weu --name func-contoso-weu"
+PRINCIPAL = "22222222-2222-2222-2222-222222222222"
+OURS = "[?starts_with(name, 'rg-apim-dr-contoso-weu')]"
+NORTHEUROPE = "--resource-group rg-apim-dr-contoso-neu --name func-contoso-neu"
+WESTEUROPE = "--resource-group rg-apim-dr-contoso-weu --name func-contoso-weu"
 GATEWAYS = {"contoso-weu.azure-api.net": 200, "contoso-neu.azure-api.net": 200}
 
 
@@ -36,9 +40,9 @@ def doing(what: Callable[[], None]) -> AzureLine:
     return do
 
 
-def do_all(operator: Operator, page: str) -> None:
-    """Run every block of a page in its order."""
-    for block in blocks_of(PAGES / page):
+def do_all(operator: Operator, blocks: list[Block]) -> None:
+    """Run blocks in their order."""
+    for block in blocks:
         operator.do(block)
 
 
@@ -70,7 +74,8 @@ def test_restore(make_world: MakeWorld, at_shell: AtShell) -> None:
     azure = {f"{read} --query properties.displayName -o tsv": name_of_api}
     operator = at_shell({"westeurope": world}, azure, GATEWAYS)
 
-    do_all(operator, "restore.md")
+    with operator.through("restore.md") as blocks:
+        do_all(operator, blocks)
 
 
 def test_drill(make_world: MakeWorld, at_shell: AtShell) -> None:
@@ -84,14 +89,15 @@ def test_drill(make_world: MakeWorld, at_shell: AtShell) -> None:
         return ""
 
     operator = at_shell({"westeurope": world}, {}, GATEWAYS)
-    for block in blocks_of(PAGES / "drill.md"):
-        if "storage blob download" in block.commands:
-            (key,) = [key for key in world.ports.records().keys("evidence/") if key.endswith(".md")]
-            operator.azure[
-                "az storage blob download --auth-mode login --account-name contosodrweu --container-name "
-                f"apim-dr --name {key} --file evidence.md --no-progress --output none"
-            ] = download
-        operator.do(block)
+    with operator.through("drill.md") as blocks:
+        for block in blocks:
+            if "storage blob download" in block.commands:
+                (key,) = [key for key in world.ports.records().keys("evidence/") if key.endswith(".md")]
+                operator.azure[
+                    "az storage blob download --auth-mode login --account-name contosodrweu --container-name "
+                    f"apim-dr --name {key} --file evidence.md --no-progress --output none"
+                ] = download
+            operator.do(block)
 
 
 def test_key_rotation(make_world: MakeWorld, at_shell: AtShell) -> None:
@@ -118,7 +124,8 @@ def test_key_rotation(make_world: MakeWorld, at_shell: AtShell) -> None:
         f"az functionapp restart {WESTEUROPE}": "",
     }
 
-    do_all(operator, "key-rotation.md")
+    with operator.through("key-rotation.md") as blocks:
+        do_all(operator, blocks)
 
 
 def takes_file(name: str, content: str) -> AzureLine:
@@ -127,7 +134,7 @@ def takes_file(name: str, content: str) -> AzureLine:
 
 
 def test_upgrade(make_world: MakeWorld, at_shell: AtShell) -> None:
-    """The standby's region first; then a backup by the new version comes to the standby."""
+    """Standby's region first; a backup by the new version comes to the standby; back, with one at work."""
     apps = both_regions(make_world)
     operator = at_shell(apps, {}, GATEWAYS)
     operator.keep_plan()
@@ -136,26 +143,42 @@ def test_upgrade(make_world: MakeWorld, at_shell: AtShell) -> None:
         operator.azure[f"azd deploy --environment contoso-{short} --no-prompt"] = doing(
             lambda short=short: deployed.append(short)
         )
-    operator.azure |= {"git fetch --tags": "", "git merge v0.2.0": ""}
-    counted = "az functionapp function list --resource-group rg-contoso-neu --name func-contoso-neu"
-    operator.azure[f"{counted} --query length(@) -o tsv"] = "67"
+    host_json = (DOCS.parent / "host.json").read_text(encoding="utf-8")
+    operator.azure |= {
+        "git fetch --tags": "",
+        "git rev-parse HEAD": "c0ffee",
+        "git tag --list v* --sort=-version:refname": "v<new>\nv<old>",
+        "git show c0ffee:host.json": host_json,
+        "git show v<new>:host.json": host_json,
+        "git merge v<new>": "",
+        "git switch --detach c0ffee": "",
+    }
+    counted = f"az functionapp function list {NORTHEUROPE} --query length(@) -o tsv"
+    operator.azure[counted] = str(functions())
 
-    do_all(operator, "upgrade.md")
+    with operator.through("upgrade.md") as blocks:
+        for block in blocks:
+            if "systemKeys" in block.commands:
+                body = '{"services": ["contoso"], "reason": "in flight"}'
+                url = "https://dr-westeurope.example/api/backups"
+                assert call(apps["westeurope"], "POST", url, body).status == 202
+                operator.let_pass(dt.timedelta(minutes=1))
+            operator.do(block)
 
-    assert deployed == ["neu", "weu"]
+    assert deployed == ["neu", "weu", "weu"]
 
 
 def test_uninstall(make_world: MakeWorld, at_shell: AtShell) -> None:
     """First the app alone, then everything; a group that is there is said to be."""
     world = make_world()
     nightly(world)
-    groups = {"rg-contoso-weu", "rg-contoso-weu-keep"}
+    groups = {"rg-apim-dr-contoso-weu", "rg-apim-dr-contoso-weu-keep"}
     settings: dict[str, str] = {}
 
     def down() -> None:
-        groups.discard("rg-contoso-weu")
+        groups.discard("rg-apim-dr-contoso-weu")
         if settings.get("APIM_DR_DELETE_KEPT") == "contoso-weu":
-            groups.discard("rg-contoso-weu-keep")
+            groups.discard("rg-apim-dr-contoso-weu-keep")
 
     azure: dict[str, AzureLine] = {
         "azd down --environment contoso-weu": doing(down),
@@ -168,16 +191,26 @@ def test_uninstall(make_world: MakeWorld, at_shell: AtShell) -> None:
         azure[f"az group exists --name {name}"] = lambda words, _folder: str(words[-1] in groups).lower()
     operator = at_shell({"westeurope": world}, azure, GATEWAYS)
     topic = "--name evgt-contoso-weu-changes --resource-group rg-contoso-weu-apim"
-    rights = [
-        f"az role assignment delete --ids {SERVICE}/providers/Microsoft.Authorization/roleAssignments/"
-        "11111111-1111-1111-1111-111111111111",
+    assignments = f"{SERVICE}/providers/Microsoft.Authorization/roleAssignments"
+    right = f"{assignments}/11111111-1111-1111-1111-111111111111"
+    left = {right}
+    rights = "az role assignment list --all --query"
+    roles = "az role definition list --custom-role-only true --query"
+    identity = "--resource-group rg-apim-dr-contoso-weu-keep --name id-contoso-weu"
+    operator.azure |= {
+        f"az identity show {identity} --query principalId -o tsv": PRINCIPAL,
+        f"az role assignment delete --ids {right}": doing(left.clear),
+        f"{rights} [?principalId=='{PRINCIPAL}'].id -o tsv": lambda _words, _folder: "\n".join(left),
+    }
+    others = [
         "az role definition delete --name apim-dr backup operator (00000000)",
         f"az eventgrid system-topic delete {topic} --subscription {SERVICE.split('/')[2]} --yes",
-        "az role assignment list --all --query [?starts_with(roleDefinitionName, 'apim-dr ')].scope -o tsv",
+        f"{roles} [?starts_with(roleName, 'apim-dr ')].roleName -o tsv",
         "az eventgrid system-topic list --query [?starts_with(name, 'evgt-contoso-weu')].name -o tsv",
     ]
-    operator.azure |= dict.fromkeys(rights, "")
+    operator.azure |= dict.fromkeys(others, "")
 
-    do_all(operator, "uninstall.md")
+    with operator.through("uninstall.md") as blocks:
+        do_all(operator, blocks)
 
     assert groups == set()

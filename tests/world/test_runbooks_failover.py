@@ -13,7 +13,7 @@ from tests.world.app import World
 from tests.world.apps import SHORT, AzureLine
 from tests.world.conftest import MakeWorld
 from tests.world.operators import HOST, AtShell, give_host_name, nightly, replicate
-from tests.world.runbooks import PAGES, Block, Operator, blocks_of
+from tests.world.runbooks import Operator
 from tests.world.test_failback import change_last, saved, tags_of
 from tests.world.test_runbooks import SERVICE
 
@@ -39,6 +39,7 @@ def apps(make_world: MakeWorld) -> dict[str, World]:
 def operator(apps: dict[str, World], at_shell: AtShell) -> Operator:
     """Somebody who has prepared a shell on a quiet day, and may change DNS."""
     operator = at_shell(apps, {}, {f"contoso-{short}.azure-api.net": 200 for short in SHORT.values()})
+    operator.keep_plan()
     for short in SHORT.values():
         change = (
             "az network dns record-set cname set-record --resource-group rg-dns --zone-name contoso.example"
@@ -59,12 +60,6 @@ def leads(operator: Operator, short: str) -> AzureLine:
     return lead
 
 
-def planned(blocks: list[Block]) -> list[Block]:
-    """Return the blocks of the planned failover, the last ones of the page."""
-    first = next(index for index, block in enumerate(blocks) if "planned failover" in block.commands)
-    return blocks[first:]
-
-
 def test_a_lost_region_and_the_way_back(apps: dict[str, World], operator: Operator) -> None:
     """Nothing is lost but what was changed after the last copy; and the old primary's last change is kept."""
     primary, standby = apps[PRIMARY], apps[STANDBY]
@@ -79,9 +74,9 @@ def test_a_lost_region_and_the_way_back(apps: dict[str, World], operator: Operat
     primary.lose(PRIMARY)
     del apps[PRIMARY]
 
-    blocks = blocks_of(PAGES / "lost-region.md")
-    for block in blocks[: -len(planned(blocks))]:
-        operator.do(block)
+    with operator.through("lost-region.md", but=("Several services", "A planned failover")) as blocks:
+        for block in blocks:
+            operator.do(block)
     serving = apps[STANDBY]
     neu = serving.service
     assert neu.name == "contoso-neu"
@@ -92,11 +87,11 @@ def test_a_lost_region_and_the_way_back(apps: dict[str, World], operator: Operat
     serving.azure.simulator.arm("PUT", f"{neu.resource_id}/tags/blue2", {"properties": {"displayName": "2"}})
     read = f"az rest --method get --url {SERVICE}?api-version=2024-05-01"
     operator.azure[f"{read} --query properties.provisioningState -o tsv"] = "Succeeded"
-    *steps, last = blocks_of(PAGES / "failback.md")
-    for block in steps:
-        operator.do(block)
-    operator.let_pass(HOUR)
-    operator.do(last)
+    with operator.through("failback.md") as (*steps, last):
+        for block in steps:
+            operator.do(block)
+        operator.let_pass(HOUR)
+        operator.do(last)
     assert apps[PRIMARY].service.is_same_as(weu)
     assert "blue2" in tags_of(apps[PRIMARY], weu)
     assert "/tags/last" in saved(apps[PRIMARY], names.safety_service("contoso"))
@@ -109,9 +104,9 @@ def test_a_planned_failover_loses_nothing(apps: dict[str, World], operator: Oper
     primary.take_over()
     primary.azure.change(primary.service)
 
-    back_up, look = planned(blocks_of(PAGES / "lost-region.md"))
-    operator.do(back_up)
-    operator.let_pass(HOUR)
-    said = operator.do(look)
+    with operator.through("lost-region.md", only="A planned failover") as (back_up, look):
+        operator.do(back_up)
+        operator.let_pass(HOUR)
+        said = operator.do(look)
 
     assert f"standby.standing.holds: {primary.newest_point().name}\n" in said
