@@ -17,10 +17,10 @@ from shared.core import plan
 from shared.core.errors import ConfigError
 
 ROUTE = re.compile(r"([A-Z]+) (/api/[^?\s]*)(?:\?.*)?")
-OURS = re.compile(r"\b(?:(?:DR|APIM_DR)_[A-Z][A-Z0-9_]*|AzureWebJobs\w+)")
+OURS = re.compile(r"\b(?:(?:DR|APIM_DR)_[A-Z][A-Z0-9_]*|AzureWebJobs\w*[^\W_])")
 """Names of settings that say so themselves, wherever they stand."""
 SET = re.compile(
-    r"(?:--settings|\bexport|\bazd env set) +(?:[A-Z]\w*=\S* +)*([A-Z]\w+)(?=[= ])|^([A-Z]\w+)=", re.M
+    r"(?:--settings|\bexport|\bazd env set) +(?:[A-Z]\w*=\S* +)*([A-Z]\w+)(?=[= ])|^([A-Z][A-Z0-9_]+)=", re.M
 )
 """Names that a line sets for others: of the app, of azd's environment, of a program behind it."""
 
@@ -98,7 +98,11 @@ def settable() -> frozenset[str]:
 
 
 def setting_faults(content: str) -> set[str]:
-    """Name what a page sets, or mentions as a setting of this app, and nobody reads."""
+    """
+    Name what a page sets, or mentions as a setting of this app, and nobody reads.
+
+    A page may set variables of its own shell, and settings whose name its plan chooses.
+    """
     named = set(OURS.findall(content))
     for block in docpages.fenced(re.sub(r"^ +", "", content, flags=re.M), "bash"):
         named |= {name for found in SET.findall(block) for name in found[:1] if name}
@@ -107,7 +111,11 @@ def setting_faults(content: str) -> set[str]:
         }
     for span in re.findall(r"`([^`\n]+)`", docpages.prose(content)):
         named |= {name for found in SET.findall(span) for name in found if name}
-    return named - settable()
+    own = set(re.findall(r"^ *([A-Z][A-Z0-9_]*)=(?:\$\(|[^ \n]*$)", content, re.M)) - set(
+        OURS.findall(content)
+    )
+    chosen = set(re.findall(r"\"keySetting\": \"(\w+)\"", content)) | {"NAME"}
+    return named - settable() - own - chosen
 
 
 def test_every_setting_that_a_page_sets_is_read_by_somebody() -> None:
