@@ -17,8 +17,8 @@ param location string
 @description('The plan in base64, in the run whose hook has just written plan.json; empty in all others.')
 param newPlan string = ''
 
-@description('The plan, the same for all regions; docs/plan.md. Its `region` is replaced by `location`.')
-param plan object = empty(newPlan) ? loadJsonContent('plan.json') : base64ToJson(newPlan)
+@description('The plan, the same for all regions; docs/plan.md. Empty: plan.json. Its `region` is replaced by `location`.')
+param plan object = {}
 
 @description('Resource id of the app\'s identity, which the foundation made.')
 param identityId string = ''
@@ -66,6 +66,9 @@ param maximumInstanceCount int = 40
 @minValue(0)
 param alwaysReadyDurable int = 0
 
+var shippedPlan = loadJsonContent('plan.json')
+var writtenPlan = empty(newPlan) ? shippedPlan : base64ToJson(newPlan)
+var usedPlan = empty(plan) ? writtenPlan : plan
 var tags = { 'azd-env-name': environmentName }
 var suffix = uniqueString(subscription().id, environmentName, location)
 
@@ -107,7 +110,7 @@ module functionApp 'app/function-app.bicep' = {
     location: location
     tags: tags
     hostingPlanId: hostingPlan.outputs.id
-    plan: plan
+    plan: usedPlan
     identityId: identityId
     identityClientId: identityClientId
     hostStorageName: hostStorageName
@@ -139,7 +142,7 @@ module alerts 'app/alerts.bicep' = {
     tags: tags
     workspaceId: workspace.outputs.id
     actionGroupId: actionGroup.outputs.id
-    plan: plan
+    plan: usedPlan
   }
 }
 

@@ -198,8 +198,6 @@ def _copied_badly(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]
     records = [
         (place.get("account"), place.get("container", RECORDS_CONTAINER)) for place in regions.values()
     ]
-    parts = [_as_dict(plan.get("defaults")), *regions.values(), *(service for _, service in services)]
-    backups = [_place(part.get("storage")) for part in parts if _as_dict(part.get("storage"))]
     for at, service in services:
         standby = _as_dict(service.get("standby"))
         copies = _as_dict(standby.get("storage"))
@@ -217,8 +215,6 @@ def _copied_badly(plan: dict[str, Any], services: list[Part]) -> Iterator[Fault]
             yield where, "is the container of the records; copies need one of their own"
         elif _place(copies) == _place(_storage_of(plan, regions, service, own)):
             yield f"{at}.standby.storage", "is where the backups themselves are"
-        elif _place(copies) in backups:
-            yield where, "is a container of backups; copies need one of their own"
         elif own != other and isinstance(account, str):
             yield from _lost_together(at, account, own, regions, _storage_of(plan, regions, service, own))
         if (
@@ -244,7 +240,7 @@ def _lost_together(
     ]
     if own in homes:
         yield f"{at}.standby.storage.account", f"is an account of {own}, and copies there are lost with it"
-    elif not homes and account == backups.get("account"):
+    elif account == backups.get("account"):
         what = "is the account of the backups themselves, and copies there are lost with it"
         yield f"{at}.standby.storage.account", what
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.core import role_swap
 from shared.core.errors import ConfigError
 from shared.core.plan import parse_plan
 from shared.core.plan_warnings import warnings
@@ -73,6 +74,10 @@ LOST: dict[str, tuple[dict[str, Any], str]] = {
         plan(("drbackups", "apim-copies"), defaults={"storage": backups("drbackups")}),
         f"{COPIES}.account",
     ),
+    "the account of backups that go to the standby's region already": (
+        plan(("drstandby", "apim-copies"), here=backups("drstandby")),
+        f"{COPIES}.account",
+    ),
     "the container of the service's own backups": (
         plan(("drstandby", "apim-backups"), own=backups("drstandby")),
         COPIES,
@@ -84,22 +89,6 @@ LOST: dict[str, tuple[dict[str, Any], str]] = {
     "the container of backups by default": (
         plan(("drprimary", "apim-backups"), **DEFAULT),
         COPIES,
-    ),
-    "the container of another service's own backups": (
-        plan(("drstandby", "apim-backups"), {**OTHER, "storage": backups("drstandby")}, **DEFAULT),
-        f"{COPIES}.container",
-    ),
-    "the container of backups of the other region": (
-        plan(("drstandby", "apim-backups"), OTHER, there=backups("drstandby"), **DEFAULT),
-        f"{COPIES}.container",
-    ),
-    "the container of backups by default, which the service does not use": (
-        plan(
-            ("drstandby", "apim-backups"),
-            own=backups("drprimary"),
-            defaults={"storage": backups("drstandby")},
-        ),
-        f"{COPIES}.container",
     ),
     "the container of the records": (
         plan(("drstandby", "apim-dr"), **DEFAULT),
@@ -150,8 +139,11 @@ KEPT: dict[str, dict[str, Any]] = {
     "beside the backups of the other region": plan(
         ("drstandby", "apim-copies"), OTHER, here=backups("drprimary"), there=backups("drstandby")
     ),
-    "beside backups that go to the standby's region already": plan(
-        ("drstandby", "apim-copies"), here=backups("drstandby")
+    "in the container of another service's own backups": plan(
+        ("drstandby", "apim-backups"), {**OTHER, "storage": backups("drstandby")}, **DEFAULT
+    ),
+    "in the container of backups of the other region": plan(
+        ("drstandby", "apim-backups"), OTHER, there=backups("drstandby"), **DEFAULT
     ),
     "with copies of another service": plan(
         ("drstandby", "apim-copies"),
@@ -169,6 +161,16 @@ KEPT: dict[str, dict[str, Any]] = {
 def test_copies_that_survive_are_taken_without_a_word(document: dict[str, Any]) -> None:
     """A check that refuses a good plan is worse than none."""
     assert warnings(parse_plan(json.dumps(document))) == []
+
+
+@pytest.mark.parametrize("document", KEPT.values(), ids=KEPT)
+def test_a_plan_that_is_taken_can_take_over(document: dict[str, Any]) -> None:
+    """With the parts of a service swapped it is a plan still; nobody must be refused on the bad day."""
+    plan = parse_plan(json.dumps(document))
+
+    swapped = [one for one in plan.services if one.standby is not None]
+    assert swapped
+    assert [role_swap.faults_of_swap(plan, one) for one in swapped] == [()] * len(swapped)
 
 
 def test_a_standby_without_storage_is_usable_and_warned_of() -> None:

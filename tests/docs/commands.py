@@ -31,7 +31,7 @@ OTHERS = frozenset(
         "unzip",
     }
     | {"xargs", "zip"}
-    | {":", "[", "cd", "do", "done", "echo", "eval", "export", "fi", "for", "read", "source", "umask"}
+    | {":", "[", "[[", "cd", "do", "done", "echo", "eval", "export", "fi", "for", "read", "source", "umask"}
 )
 """Programs that a page may call beside them, and words of the shell."""
 
@@ -46,7 +46,7 @@ _WORD = re.compile(
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _FUNCTION = re.compile(r"^ *(\w+)\(\)", re.M)
-_BEFORE = frozenset({"do", "then", "else", "if", "while", "until", "!", "{", "}"})
+_BEFORE = frozenset({"do", "then", "else", "elif", "if", "while", "until", "!", "{", "}"})
 """Words of the shell behind which a command begins."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from tools import machine, package, sbom
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_S_MAX = 600
+ENVIRONMENT = dict(os.environ)
+"""As it is before any test: others let their own certificate authority in, which no package index has."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo")]
 
@@ -25,6 +28,7 @@ def run(module: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", module],
         cwd=ROOT,
+        env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
