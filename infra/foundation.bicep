@@ -94,7 +94,7 @@ param softDeleteDays int = 30
 @minValue(7)
 param versionDays int = 60
 
-@description('For how many days nobody may delete or replace a backup; 0 for no such policy. Less than keepWithinDays of the plan. A later 0 takes none away.')
+@description('For how many days nobody may delete or replace a backup; 0 for no such policy. Not more than keepWithinDays of the plan. A later 0 takes none away.')
 @minValue(0)
 @maxValue(365)
 param immutabilityDays int = 0

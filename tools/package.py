@@ -159,7 +159,7 @@ def play_night(unpacked: Path, work: Path) -> None:
     command = [sys.executable, "-m", "demo", "--app", str(unpacked), "--work", str(work)]
     command += ["--speed", str(NIGHT_SPEED)]
     log = work.with_name(f"{work.name}.log")
-    say(f"one night with the unpacked app in the devhost, {NIGHT_SPEED} times faster than in Azure,")
+    say(f"one night with the unpacked app, against the simulator with a clock {NIGHT_SPEED} times faster,")
     say(f"  {versions_of(sys.executable)} …")
     with log.open("w") as output:
         code = subprocess.run(
